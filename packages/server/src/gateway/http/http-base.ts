@@ -94,9 +94,11 @@ export async function httpBase({
 function limitCompressions(app: FastifyInstance, addresses: HttpBaseOptions['addresses']): void {
   const compressions = new Compressions();
   app.addHook('onSend', ({ raw }, reply, payload, done) => {
-    const length = lengthOf(payload) ?? Number(reply.getHeader('content-length') ?? Infinity);
+    const known = lengthOf(payload);
+    const length = known ?? Number(reply.getHeader('content-length') ?? Infinity);
     const takes =
-      length >= worthCompressing &&
+      // The plugin compresses a stream however short it is.
+      (known === undefined || known >= worthCompressing) &&
       /\b(?:br|gzip)\b|\*/i.test(raw.headers['accept-encoding'] ?? '');
     // What the plugin looks for.
     if (takes && !compressions.begin(addresses.of(raw), reply.raw, length)) {

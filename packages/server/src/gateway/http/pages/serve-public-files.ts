@@ -13,6 +13,9 @@ export async function servePublicFiles(app: FastifyInstance, root: string): Prom
   });
   await app.register(files, {
     root,
-    allowedPath: (path, _root, request) => isSamePath(path, allowed.get(request) ?? '..'),
+    allowedPath: (path, _root, request) => {
+      const checked = allowed.get(request);
+      return checked !== undefined && isSamePath(path, checked);
+    },
   });
 }
