@@ -64,7 +64,8 @@ export class CollectionRights {
     const scope = await this.#lookUp();
     const isAllowed = await this.#decide(scope);
     const candidates = isAllowed === undefined ? await this.#findCandidates(scope) : undefined;
-    const showsFields = mayDecideFields && (await this.#showsFields());
+    const mayShow = mayDecideFields && isAllowed !== false && !hasAllRights(this.#auth);
+    const showsFields = mayShow && (await this.#showsFields());
     this.#found = { scope, isAllowed, candidates, showsFields };
     return this.#found;
   }
@@ -101,8 +102,8 @@ export class CollectionRights {
   /** Reads in one go what the rules look at for these objects. */
   async prefetch(objects: readonly StoredObject[], finder: LookupFinder): Promise<void> {
     const uses = pushLookups(this.#model);
-    if (uses.length === 0 || finder.known) return;
     const auth = this.#auth;
+    if (uses.length === 0 || finder.known || hasAllRights(auth)) return;
     await Promise.all(
       objects.map((object) =>
         lookupScope(uses, { auth, r: object.r, obj: scriptObject(object) }, finder),
@@ -112,6 +113,7 @@ export class CollectionRights {
 
   /** Of the read rule, and of the rules of the fields. */
   get #lookups(): readonly LookupUse[] {
+    if (hasAllRights(this.#auth)) return [];
     return [this.#model.access.read, ...this.#fieldRules].flatMap(({ lookups }) => lookups ?? []);
   }
 
@@ -155,7 +157,8 @@ export class CollectionRights {
   /** A rule that no filter expresses, such as one for the sandbox. */
   async #decide(found: LookupScope): Promise<boolean | undefined> {
     const { read } = this.#model.access;
-    if (!read.isCollectionWide || (this.#hasLookups && !this.#hasOneParent)) return undefined;
+    const looksUp = read.lookups !== undefined && read.lookups.length > 0;
+    if (!read.isCollectionWide || (looksUp && !this.#hasOneParent)) return undefined;
     if (ruleToRql(this.#model, this.#auth, found) !== undefined) return undefined;
     return isAllowed(await read.decide({ ...this.#inputs, finder: this.#finder }));
   }
