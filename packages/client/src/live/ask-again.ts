@@ -1,3 +1,4 @@
+import type { ClientPlatform } from '../client-platform.js';
 import type { ReallyError } from '../really-error.js';
 import type { ClientWrite } from '../writes/client-write.js';
 
@@ -9,19 +10,34 @@ export interface OwnWrites {
   readonly waiting: Iterable<ClientWrite>;
 }
 
+interface AskAgainOptions {
+  readonly platform: Pick<ClientPlatform, 'setTimer'>;
+  /** Of this moment. */
+  readonly writes: OwnWrites;
+  /** `commits` when it was asked for. */
+  readonly before: number;
+  /** Called a second time where the writes end after all: nothing may come of that. */
+  readonly again: () => void;
+}
+
+/** Milliseconds after which nobody waits for own writes any more: the server may not take any for hours. */
+const patience = 30_000;
+
 /**
  * What is refused while own writes are under way may be allowed by them: a list, by the create of a membership. Returns
- * whether `again` is called, once these writes are settled. `before`: `commits` when it was asked for. Rule TSC17.
+ * whether `again` is called, once these writes are settled. Rule TSC17.
  */
 export function askAgain(
-  { commits, waiting }: OwnWrites,
   { code }: ReallyError,
-  before: number,
-  again: () => void,
+  { platform, writes: { commits, waiting }, before, again }: AskAgainOptions,
 ): boolean {
   const writes = [...waiting];
   const isForbidden = code === 403 || code === 404;
   if (!isForbidden || (writes.length === 0 && commits === before)) return false;
-  void Promise.allSettled(writes).then(again);
+  const forget = platform.setTimer(patience, again);
+  void Promise.allSettled(writes).then(() => {
+    forget();
+    again();
+  });
   return true;
 }

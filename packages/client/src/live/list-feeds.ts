@@ -63,9 +63,10 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
 
   /** `isLast`: own writes are no reason to ask again. */
   #subscribe(feed: LiveListFeed, isLast = false): void {
-    const { isConnected, requests, writes } = this.context;
+    const { isConnected, platform, requests, writes } = this.context;
     if (!isConnected() || feed.isRequested) return;
     feed.isRequested = true;
+    feed.isAwaitingWrites = false;
     const { commits } = writes();
     const since = feed.pos;
     const cmdOpts = { ...readOptions(feed.query), subscribe: true, since };
@@ -76,10 +77,12 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
         this.#answered(feed, outcome.message, since !== undefined);
         return;
       }
-      const again = () => this.#retry(feed, true);
-      if (isLast || !askAgain(writes(), outcome.error, commits, again)) {
-        this.#failed(feed, outcome.error);
-      }
+      const again = () => {
+        if (feed.isAwaitingWrites) this.#retry(feed, true);
+      };
+      const options = { platform, writes: writes(), before: commits, again };
+      feed.isAwaitingWrites = !isLast && askAgain(outcome.error, options);
+      if (!feed.isAwaitingWrites) this.#failed(feed, outcome.error);
     });
   }
 

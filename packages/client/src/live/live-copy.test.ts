@@ -756,6 +756,48 @@ describe('what is refused while own writes are under way', () => {
     expect(world.warnings).toHaveLength(2);
   });
 
+  test('[TSC17] does not wait for ever where the server takes no writes', async () => {
+    void join();
+    const copies = [client.live(client.object(r)), client.live(client.collection('/a/1/posts'))];
+    await world.settle();
+    const error = { code: 503, message: 'server.unavailable' };
+    world.socket.answer('create', { error, meta: { retryAfter: 3_600_000 } });
+    refuse();
+    const passQuarter = async () => {
+      await world.pass(7_000);
+      world.socket.answer('ping');
+    };
+    for (let quarter = 0; quarter < 4; quarter++) await passQuarter();
+    expect([copies.map(({ status }) => status), asked()]).toEqual([
+      ['loading', 'loading'],
+      [1, 1],
+    ]);
+    await passQuarter();
+    expect(asked()).toEqual([2, 2]);
+    refuse();
+    await world.settle();
+    expect(copies.map(({ status }) => status)).toEqual(['failed', 'failed']);
+  });
+
+  test('[TSC17] an object that was asked for again when it was created is not once more when other writes have ended', async () => {
+    void client.collection('/a').create({}, { id: '1' });
+    void join();
+    const copy = client.live(client.object('/a/1'));
+    await world.settle();
+    const refused = () => {
+      const failures = [{ r: '/a/1', ...forbidden }];
+      world.socket.answer('subscribe', { body: { subscriptions: [], failures } });
+    };
+    refused();
+    world.socket.answer('create', { body: { _r: '/a/1', _rev: 1 } });
+    await world.settle();
+    refused();
+    expect([copy.status, asked()[0]]).toEqual(['failed', 2]);
+    await answerJoin();
+    await world.pass(5_000);
+    expect([copy.status, asked()[0], world.warnings.length]).toEqual(['failed', 2, 1]);
+  });
+
   test('[TSC17] fails at once where nothing is written, or the query is wrong', async () => {
     const list = client.live(client.collection('/a/1/posts'));
     world.socket.answer('read', forbidden);

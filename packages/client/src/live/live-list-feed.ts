@@ -36,6 +36,8 @@ export class LiveListFeed extends Feed<readonly JsonObject[], ListChange> {
   /** The id of the subscription in the present session, or in the one to be resumed. */
   subscription: string | undefined;
   isRequested = false;
+  /** It was refused while own writes were under way, and is to be asked for again when these are settled. */
+  isAwaitingWrites = false;
   /** The last position that was heard, to go on from. */
   pos: string | undefined;
   protected readonly store: CopyStore;

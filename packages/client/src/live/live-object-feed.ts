@@ -24,6 +24,8 @@ export class LiveObjectFeed extends Feed<JsonObject, CopyChange> {
   isGivenUp = false;
   /** It was refused while own writes were under way, and asked for again once these were settled. */
   isAskedAgain = false;
+  /** It is to be asked for again when these are settled. */
+  isAwaitingWrites = false;
   /** Refused because there is no such object: asked for again once a list brings it. */
   isMissing = false;
   /** Under which the revision was received. Sent with it, to go on. */

@@ -35,6 +35,7 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
     for (const feed of this.feeds.values()) {
       feed.isGivenUp = false;
       feed.isAskedAgain = false;
+      feed.isAwaitingWrites = false;
       feed.isMissing = false;
       if (!isResumed) feed.isOnServer = false;
       if (feed.isOnServer) feed.resumed();
@@ -60,6 +61,7 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
 
   #tryAgain(feed: LiveObjectFeed): void {
     feed.isGivenUp = false;
+    feed.isAwaitingWrites = false;
     this.#flushSoon();
   }
 
@@ -123,15 +125,20 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
   }
 
   #refused(feed: LiveObjectFeed, error: ReallyError, commits: number): void {
-    const again = () => this.#tryAgain(feed);
+    const { platform, writes } = this.context;
     const isFirst = feed.isBeingCreated || !feed.isAskedAgain;
-    if (!isFirst || !askAgain(this.context.writes(), error, commits, again)) {
+    const again = () => {
+      if (feed.isAwaitingWrites) this.#tryAgain(feed);
+    };
+    const options = { platform, writes: writes(), before: commits, again };
+    if (!isFirst || !askAgain(error, options)) {
       this.#failed(feed, error);
       return;
     }
     feed.isRequested = false;
     feed.isGivenUp = true;
     feed.isAskedAgain = true;
+    feed.isAwaitingWrites = true;
   }
 
   #failed(feed: LiveObjectFeed, error: ReallyError): void {

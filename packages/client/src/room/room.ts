@@ -166,15 +166,16 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
   up(isLast = false): void {
     if (this.#status === 'failed' || this.#status === 'left') return;
     this.#unsent = undefined;
-    const { requests, writes } = this.#context;
+    const { platform, requests, writes } = this.#context;
     const { r } = this;
     const body = this.#state ? { state: this.#state } : {};
     const { commits } = writes();
     this.#forget = requests.start({ cmd: 'join', r, body }, (outcome) => {
       if (outcome.kind === 'answer') this.#joined(outcome.message);
       if (outcome.kind !== 'error') return;
-      const isAsked = !isLast && askAgain(writes(), outcome.error, commits, () => this.#again());
-      if (!isAsked) this.#refused(outcome.error);
+      const again = () => this.#again();
+      const options = { platform, writes: writes(), before: commits, again };
+      if (isLast || !askAgain(outcome.error, options)) this.#refused(outcome.error);
     });
   }
 
