@@ -93,7 +93,9 @@ function useReading(id: string, me: string, { total, isRead }: { total: number; 
     () => document.visibilityState === 'visible',
   );
   const unread = Math.max(0, total - (own?.seen ?? total));
-  const due = own && own.seen !== total && isRead && isVisible ? total : undefined;
+  // With a total of 0 the room is not loaded, or has no messages.
+  const isDue = own && total > 0 && own.seen !== total && isRead && isVisible;
+  const due = isDue ? total : undefined;
   const dueWhenLeft = useRef<number>(undefined);
   const store = useCallback(
     (seen: number) => void update(`/rooms/${id}/members/${me}`, (u) => u.set('seen', seen)),
