@@ -223,6 +223,8 @@ describe('tokens', () => {
     const client = clientAs('amal', server.url, { token, heartbeat, platform: clock.platform });
     const states: string[] = [];
     client.connection.subscribe(() => states.push(state(client)));
+    // How long it waits for the connection is by the same clock.
+    await expect.poll(() => state(client)).toBe('connected');
     await expect
       .poll(() => {
         clock.jump(1_000);

@@ -206,7 +206,8 @@ test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any mom
 
   const confirmed = () => ledger.account('/things/shared').confirmed.size;
   // On a machine that is too busy for writes in so short a time there are more rounds.
-  for (let round = 0; round < rounds || confirmed() <= rounds; round++) {
+  const isEnough = () => confirmed() > rounds;
+  for (let round = 0; round < rounds || (!isEnough() && round < 3 * rounds); round++) {
     await using server = await ServerProcess.start({ dir: app.dir });
     if (round === 0) {
       using first = await Client.connect(server.socketUrl, signToken({ uid: 'first' }));
@@ -227,6 +228,7 @@ test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any mom
     expect(wrong).toEqual([]);
   }
 
+  expect(isEnough()).toBe(true);
   await compareListeners(app.dir, ledger, listeners, wrong);
   expect(wrong).toEqual([]);
   // A start takes no longer for all that is stored; how long it takes at all, the machine decides: the best of three.

@@ -73,7 +73,9 @@ async function harmOf(
     setAttackerPriority(priorities.lowest);
     const over = new AbortController();
     const { figures: during } = await innocents.during(async () => {
-      await Promise.all([attack(over.signal), endOf(over, hasBitten)]);
+      const ending = endInTime(over, hasBitten);
+      await attack(over.signal).finally(() => over.abort());
+      await ending;
     });
     return { before, during, memory: { before: resident, most } };
   } finally {
@@ -82,12 +84,26 @@ async function harmOf(
   }
 }
 
-/** Ends the attack when its time is over and it has bitten, and after ten times its time in any case. */
-async function endOf(over: AbortController, hasBitten: AttackOptions['hasBitten']): Promise<void> {
+/**
+ * Ends the attack when its time is over and it has bitten, and after ten times its time in any case. Resolves when it has
+ * ended, by itself or by this.
+ */
+async function endInTime(
+  over: AbortController,
+  hasBitten: AttackOptions['hasBitten'],
+): Promise<void> {
+  const { signal } = over;
   const latest = performance.now() + 10 * attackTime;
-  await pause(attackTime);
-  while (hasBitten && performance.now() < latest && !(await hasBitten())) await pause(100);
-  over.abort();
+  try {
+    await pause(attackTime, undefined, { signal });
+    while (hasBitten && performance.now() < latest && !(await hasBitten())) {
+      await pause(100, undefined, { signal });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    over.abort();
+  }
 }
 
 /**
