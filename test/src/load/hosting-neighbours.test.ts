@@ -61,11 +61,15 @@ test('[HOST7] [HOK9] hooks of one app that never end leave the latency of anothe
     }
   };
   const loops = Array.from({ length: 100 }, loop);
-  await expect.poll(() => codes.size).toBeGreaterThan(0);
-  await expectAbout(alone, neighbour);
-  isOver = true;
-  await Promise.all(loops);
-  expect([...codes]).toEqual([500]);
+  try {
+    await expect.poll(() => codes.has(500)).toBe(true);
+    await expectAbout(alone, neighbour);
+  } finally {
+    isOver = true;
+    await Promise.all(loops);
+  }
+  // Some are refused, since others of theirs still run.
+  expect([...codes].filter((code) => code !== 500 && code !== 429)).toEqual([]);
 });
 
 test.each([
