@@ -85,7 +85,7 @@ export interface LiveOptions {
     Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
 
-/** Whose work it is to end what nobody resumes: in turn with the work of each address, however many left at once. */
+/** Owns the work of ending what nobody resumes: however many leave at once, it takes one turn, as each address does. */
 const departed = 'departed';
 
 /** Milliseconds of a tick for all work on subscriptions: most commands of others take several ticks. */

@@ -27,6 +27,7 @@ test('[LIM36] the files of the app are served, and those of its tools are not', 
   const paths = [
     ...['/.env', '//.env', '/%2eenv', '/%2Eenv', '/.git/config', '/%2egit%2fconfig', '/./.env'],
     ...['/.well-known/../.env', '/.well-known/..%2f.env', '/x\\..\\.env', '/%5c.env', '/.env%00'],
+    ...['/..', '/%2e%2e', '//..//', '/%E0%A4%A'],
     ...['/../secret.txt', '/..%2fsecret.txt', '/%2e%2e/secret.txt', '/..%5csecret.txt'],
   ];
   for (const path of paths) {
