@@ -1,11 +1,8 @@
-import type { Frame, ReplayPoint } from '../../live/push/frame.js';
+import type { ReplayPoint, SentPush } from '../../live/push/frame.js';
 import type { Limits } from '../../platform/limits.js';
 
 /** Limits of the pushes kept per connection. */
 type PushBufferLimits = Pick<Limits, 'resumePushes' | 'resumeBytes'>;
-
-/** A push as it was sent. */
-export type SentPush = Pick<Frame, 'bytes' | 'replayPoint'>;
 
 /** Multiple of the frames kept for which at least the replay points are kept. */
 const pointsPerFrame = 16;
@@ -22,10 +19,10 @@ const bytesPerPoint = 64;
  */
 export class PushBuffer {
   readonly #limits: PushBufferLimits;
-  #frames: Buffer[] = [];
+  #kept: SentPush[] = [];
   #bytes = 0;
   #total = 0;
-  /** Replay points of the last pushes. */
+  /** Replay points of the pushes before those. */
   #replayPoints: (ReplayPoint | undefined)[] = [];
   /** Final pushes, which cannot be read again, with their numbers. */
   #finals: { readonly number: number; readonly push: SentPush }[] = [];
@@ -48,33 +45,31 @@ export class PushBuffer {
   }
 
   /** A push without a replay point need not be sent again. */
-  add({ bytes, replayPoint }: SentPush): void {
-    this.#frames.push(bytes);
-    this.#bytes += bytes.length;
+  add(push: SentPush): void {
+    this.#kept.push(push);
+    this.#bytes += push.bytes.length;
     this.#total += 1;
-    this.#addReplayPoint({ bytes, replayPoint });
+    const kind = push.replayPoint?.kind;
+    if (kind === 'final' || kind === 'notice') this.#addFinal(push);
     const { resumePushes, resumeBytes } = this.#limits;
-    if (this.#frames.length <= resumePushes && this.#bytes <= resumeBytes) return;
-    // Drops half of them at once, so that a push does not cost a shift.
-    const kept = this.#frames.slice(Math.ceil(this.#frames.length / 2));
-    this.#frames = kept;
-    this.#bytes = kept.reduce((sum, frame) => sum + frame.length, 0);
+    if (this.#kept.length > resumePushes || this.#bytes > resumeBytes) this.#dropHalf();
   }
 
   /** The frames kept, which other buffers may share. */
   get buffers(): readonly Buffer[] {
-    return [...this.#frames, ...this.#finals.map(({ push }) => push.bytes)];
+    return [...this.#kept, ...this.#finals.map(({ push }) => push)].map(({ bytes }) => bytes);
   }
 
   /** Approximate bytes of memory of everything else. */
   get own(): number {
-    const references = this.#frames.length + this.#finals.length;
-    return references * bytesPerReference + this.#replayPoints.length * bytesPerPoint;
+    const references = this.#kept.length + this.#finals.length;
+    const points = this.#kept.length + this.#replayPoints.length;
+    return references * bytesPerReference + points * bytesPerPoint;
   }
 
   /** The pushes of this subscription so far must not be sent again. */
   outdate(key: string): void {
-    if (this.#frames.length === 0) return;
+    if (this.#kept.length === 0) return;
     this.#outdated ??= new Map();
     this.#outdated.set(key, this.#total);
     if (this.#outdated.size <= this.#limits.resumePushes) return;
@@ -90,29 +85,26 @@ export class PushBuffer {
 
   /** Number of pushes before the first one kept. */
   get before(): number {
-    return this.#total - this.#frames.length;
+    return this.#total - this.#kept.length;
   }
 
   /** The pushes after the first `received`; `undefined` if not all of them are kept. */
   after(received: number): readonly SentPush[] | undefined {
     const missed = this.#total - received;
-    if (missed > this.#frames.length) return undefined;
-    if (missed <= 0) return [];
-    const replayPoints = this.#replayPoints.slice(-missed);
-    return this.#frames
-      .slice(-missed)
-      .map((bytes, index) => ({ bytes, replayPoint: replayPoints[index] }));
+    if (missed > this.#kept.length) return undefined;
+    return missed <= 0 ? [] : this.#kept.slice(-missed);
   }
 
   /** All pushes kept. */
   get last(): readonly SentPush[] {
-    return this.after(this.#total - this.#frames.length) ?? [];
+    return this.after(this.#total - this.#kept.length) ?? [];
   }
 
   /** The replay points after the first `received`, in order; `undefined` if not all are kept. */
   replayPointsAfter(received: number): readonly (ReplayPoint | undefined)[] | undefined {
     const missed = this.#total - received;
-    return missed > this.#replayPoints.length ? undefined : this.#replayPoints.slice(-missed);
+    const points = [...this.#replayPoints, ...this.#kept.map(({ replayPoint }) => replayPoint)];
+    return missed > points.length ? undefined : points.slice(-missed);
   }
 
   /** The final pushes after the first `received`; `undefined` if not all are kept. */
@@ -121,16 +113,23 @@ export class PushBuffer {
     return this.#finals.filter(({ number }) => number > received).map(({ push }) => push);
   }
 
-  #addReplayPoint(push: SentPush): void {
+  #addFinal(push: SentPush): void {
     const { resumePushes, resumeBytes } = this.#limits;
-    this.#replayPoints.push(push.replayPoint);
-    if (this.#replayPoints.length > resumePushes * pointsPerFrame) {
-      this.#replayPoints = this.#replayPoints.slice(Math.ceil(this.#replayPoints.length / 2));
-    }
-    if (push.replayPoint?.kind !== 'final' && push.replayPoint?.kind !== 'notice') return;
     this.#finals.push({ number: this.#total, push });
     this.#finalBytes += push.bytes.length;
     if (this.#finals.length > resumePushes || this.#finalBytes > resumeBytes) this.#forgetFinal();
+  }
+
+  /** Half of them at once, so that a push does not cost a shift. Their replay points stay. */
+  #dropHalf(): void {
+    const points = this.#replayPoints;
+    for (const { bytes, replayPoint } of this.#kept.splice(0, Math.ceil(this.#kept.length / 2))) {
+      this.#bytes -= bytes.length;
+      points.push(replayPoint);
+    }
+    if (points.length > this.#limits.resumePushes * pointsPerFrame) {
+      this.#replayPoints = points.slice(Math.ceil(points.length / 2));
+    }
   }
 
   #forgetFinal(): void {

@@ -1,8 +1,8 @@
 import { fail } from '@really/protocol';
-import type { Final, ReplayPoint, Under } from '../../live/push/frame.js';
+import type { Final, ReplayPoint, SentPush, Under } from '../../live/push/frame.js';
 import { failedFrame } from '../../live/push/push-message.js';
 import type { ResumableSubscription } from '../../live/resume/resumable-subscription.js';
-import type { PushBuffer, SentPush } from './push-buffer.js';
+import type { PushBuffer } from './push-buffer.js';
 import type { ResumableSession } from './resumable-sessions.js';
 
 /**

@@ -12,7 +12,7 @@ import {
 } from '@really/protocol';
 import { recordSubscribed } from '../../auth/audit.js';
 import type { TokenRefusal, Verified } from '../../auth/tokens.js';
-import type { Frame, Under } from '../../live/push/frame.js';
+import type { Frame, SentPush, Under } from '../../live/push/frame.js';
 import type { PushTarget } from '../../live/push-target.js';
 import { typesOfModels } from '../../model/typescript/types-of-models.js';
 import { toProtocolError } from '../../objects/to-protocol-error.js';
@@ -24,7 +24,7 @@ import { reservableShares, reserveFor } from '../dispatch/output-reservation.js'
 import type { Payer } from '../dispatch/owner-queues.js';
 import { priceOf } from '../dispatch/priced-responses.js';
 import type { TokenHolder } from '../resume/active-tokens.js';
-import { PushBuffer, type SentPush } from '../resume/push-buffer.js';
+import { PushBuffer } from '../resume/push-buffer.js';
 import { type ConnectedSession, newHandle } from '../resume/resumable-sessions.js';
 import { resumeBacklog } from '../resume/resume-backlog.js';
 import { networkOf } from '../server/address-network.js';
@@ -143,7 +143,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   push(frame: Frame): void {
     if (!this.open) return;
     if (this.#heldPushes) this.#heldPushes.push(frame);
-    else this.#sendPush(frame);
+    else this.#sendPush(frame.sent);
   }
 
   pushEphemeral(frame: Frame, isLast = false): boolean {
@@ -155,7 +155,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   holdPushes(): () => void {
-    this.#heldPushes ??= new HeldPushes((frame) => this.#sendPush(frame));
+    this.#heldPushes ??= new HeldPushes((frame) => this.#sendPush(frame.sent));
     const release = this.#heldPushes.hold();
     return () => {
       const wasCongested = this.congested;
@@ -259,7 +259,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#rateWait?.resolve();
     if (state.kind !== 'ready') return;
     // They count as sent, so a resume sends them again.
-    for (const frame of this.#heldPushes?.takeAll() ?? []) this.#buffer(frame);
+    for (const frame of this.#heldPushes?.takeAll() ?? []) this.#buffer(frame.sent);
     const { tokenTimers, resumableSessions, live, rooms, activeTokens } = this.#deps;
     tokenTimers.clear(this);
     const token = activeTokens.untrack(this);

@@ -8,6 +8,14 @@ export interface Frame {
   readonly replayPoint?: ReplayPoint | undefined;
   /** What a push is, and from where one goes on after it; `undefined` if it is not a push. */
   readonly head?: PushHead | undefined;
+  /** The part that connections keep until their client has surely received it. */
+  readonly sent: SentPush;
+}
+
+/** A push as it was sent; all who keep it share it. */
+export interface SentPush {
+  readonly bytes: Buffer;
+  readonly replayPoint?: ReplayPoint | undefined;
 }
 
 /** What event streams need of a push, so that they need not parse it. */
@@ -79,6 +87,9 @@ export function lazyFrame(makeText: () => string, head?: PushHead): Frame {
     get bytes() {
       return frame().bytes;
     },
+    get sent() {
+      return frame().sent;
+    },
   };
 }
 
@@ -98,5 +109,5 @@ export function encodeFrame(text: string, replayPoint?: ReplayPoint, head?: Push
     bytes.writeUInt32BE(size % 2 ** 32, 6);
   }
   bytes.write(text, header);
-  return { text, bytes, replayPoint, head };
+  return { text, bytes, replayPoint, head, sent: { bytes, replayPoint } };
 }
