@@ -81,7 +81,11 @@ function observeLevels(deps: AppDeps, streams: EventStreams): void {
     'Connections and requests waiting for a later tick, because their app has used up this one.',
     () => tickQuota.waiting + inputQuota.waiting + pricedResponses.waiting,
   );
-  metrics.observe('congested_connections', 'Congested connections.', () => egress.congested);
+  metrics.observe(
+    'congested_connections',
+    'Connections whose waiting output exceeds limits.outputBuffer.',
+    () => egress.congested,
+  );
   metrics.observe('event_streams', 'Server-sent event streams open.', () => streams.size);
   metrics.observe(
     'rate_limit_keys',

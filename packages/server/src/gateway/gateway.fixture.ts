@@ -149,7 +149,7 @@ function fakeLive(live: { drained: PushTarget[]; dropped: PushTarget[] }): Gatew
   };
 }
 
-const noMetricsText: ScrapedMetrics = {
+export const noMetricsText: ScrapedMetrics = {
   counter: () => ({ add() {} }),
   gauge: () => ({ set() {} }),
   observe() {},
@@ -175,6 +175,24 @@ function commandSet(commands: Readonly<Record<string, TestCommand>>): CommandSet
       return command(call, message);
     },
   };
+}
+
+/** A command that says when it was asked, and answers when the test lets it. */
+export function heldCommand(reply: Reply) {
+  let ask = () => {};
+  let answer = () => {};
+  const asked = new Promise<void>((resolve) => {
+    ask = resolve;
+  });
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const command: TestCommand = async () => {
+    ask();
+    await answered;
+    return reply;
+  };
+  return { command, asked, answer };
 }
 
 /** A client (library `ws`) that keeps all messages received. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { AppGateway } from './app-gateway.js';
-import { HttpOutput } from './http/http-output.js';
+import { afterResponses, HttpOutput } from './http/http-output.js';
 import { NodeCount } from './limits/connection-count.js';
 import { OutputTotal } from './limits/output-total.js';
 import type { Gateway, ServerGatewayOptions, TlsFiles } from './options.js';
@@ -63,7 +63,8 @@ class ServerGateway implements Gateway {
     });
     const router = new RequestRouter({
       ...{ ...options, origins, hosts, routes: this.#routes },
-      serveWithoutUpgrade: (request, head) => replayRequest(this.#server, request, head),
+      serveWithoutUpgrade: (request, head) =>
+        afterResponses(request.socket, () => replayRequest(this.#server, request, head)),
     });
     const timeouts = httpTimeoutsFor(config.keepAlive);
     const http = new HttpOutput({

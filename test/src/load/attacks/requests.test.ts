@@ -14,12 +14,14 @@ async function askOn(
 ): Promise<void> {
   const ask = async () => {
     const socket = await rawSocket(server);
-    while (!until.aborted && !socket.destroyed) {
-      socket.write(request);
-      await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+    const over = once(socket, 'close');
+    socket.on('data', () => {
       answered();
-    }
-    socket.destroy();
+      if (until.aborted) socket.destroy();
+      else socket.write(request);
+    });
+    socket.write(request);
+    await over;
   };
   await Promise.all(Array.from({ length: connections }, ask));
 }

@@ -105,7 +105,8 @@ export class CommandsInFlight {
     const start =
       owner === undefined
         ? perform
-        : () => pricedResponses.begin(cmd, owner, this.#owner.payer, perform);
+        : () =>
+            pricedResponses.begin(cmd, { owner, uid: auth.uid, payer: this.#owner.payer }, perform);
     this.#reserved += reserved;
     this.#held += bytes;
     this.#count++;

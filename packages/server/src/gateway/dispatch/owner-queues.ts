@@ -1,5 +1,5 @@
 import type { Clock, Timer, Timers } from '../../platform/platform.js';
-import { Fifo } from '../../platform/scheduling/fifo.js';
+import { FairQueue } from '../../platform/scheduling/fair-queue.js';
 
 /** Pays for responses. */
 export interface Payer {
@@ -15,22 +15,31 @@ export interface OwnerQueuesOptions {
   readonly timers: Pick<Timers, 'after'>;
 }
 
-interface QueuedCommand {
+/** Who a command is queued for, and who pays for its response. */
+export interface CommandPayer {
+  readonly owner: string;
+  /** Whose debt it is; anonymous users of one address are one owner with several uids. */
+  readonly uid: string;
   readonly payer: Payer;
+}
+
+interface QueuedCommand extends CommandPayer {
   readonly start: () => void;
 }
 
 /** The queue of one owner; exists while a command of it runs or waits. */
 interface OwnerQueue {
   running: number;
-  readonly waiting: Fifo<QueuedCommand>;
-  timer: Timer | undefined;
+  /** By uid: those in debt are paused. */
+  readonly waiting: FairQueue<QueuedCommand>;
+  /** One for each uid in debt. */
+  readonly timers: Map<string, Timer>;
 }
 
 /**
  * Limits the commands with possibly large responses that run at a time per owner, since the size of
- * a response is not known in advance. An owner that still owes for earlier responses waits until
- * that is paid off.
+ * a response is not known in advance. Commands of a uid that still owes for earlier responses wait
+ * until that is paid off; those of other uids of the owner do not wait for it.
  */
 export class OwnerQueues {
   readonly #options: OwnerQueuesOptions;
@@ -40,21 +49,34 @@ export class OwnerQueues {
     this.#options = options;
   }
 
-  /** Owners with a running or waiting command. */
+  /** Owners with a running or waiting command, or with a debt that something waited for. */
   get size(): number {
     return this.#queues.size;
   }
 
-  /** Starts it, now or later. Each start needs a call to `ended`. */
-  begin(owner: string, payer: Payer, start: () => void): void {
-    const queue = this.#queues.get(owner) ?? this.#open(owner);
-    if (queue.waiting.size === 0 && this.#mayStart(queue, payer)) {
+  /** Commands that wait. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const queue of this.#queues.values()) waiting += queue.waiting.size;
+    return waiting;
+  }
+
+  /**
+   * Starts it, now or later. Each start needs a call to `ended`. The result removes it if it still
+   * waits, and says whether it did.
+   */
+  begin(by: CommandPayer, start: () => void): () => boolean {
+    const queue = this.#queues.get(by.owner) ?? this.#open(by.owner);
+    const command = { ...by, start };
+    if (queue.waiting.size === 0 && queue.running < this.#options.most && !this.#owes(command)) {
       queue.running += 1;
       start();
-    } else {
-      queue.waiting.push({ payer, start });
-      this.#proceed(owner, queue);
+      return () => false;
     }
+    if (this.#owes(command)) this.#pause(queue, command);
+    queue.waiting.push(by.uid, command);
+    this.#proceed(by.owner, queue);
+    return () => this.#remove(queue, command);
   }
 
   /** The command is answered and its response is paid for. */
@@ -66,35 +88,50 @@ export class OwnerQueues {
   }
 
   #open(owner: string): OwnerQueue {
-    const queue: OwnerQueue = { running: 0, waiting: new Fifo(), timer: undefined };
+    const queue: OwnerQueue = { running: 0, waiting: new FairQueue(), timers: new Map() };
     this.#queues.set(owner, queue);
     return queue;
   }
 
-  #mayStart(queue: OwnerQueue, payer: Payer): boolean {
-    const { most, clock } = this.#options;
-    return queue.running < most && payer.roomAt <= clock.monotonic();
+  #owes({ payer }: QueuedCommand): boolean {
+    return payer.roomAt > this.#options.clock.monotonic();
   }
 
   #proceed(owner: string, queue: OwnerQueue): void {
-    for (let { first } = queue.waiting; first; first = queue.waiting.first) {
-      if (!this.#mayStart(queue, first.payer)) break;
-      queue.waiting.shift();
-      queue.running += 1;
-      first.start();
+    while (queue.running < this.#options.most) {
+      const next = queue.waiting.shift();
+      if (!next) break;
+      if (this.#owes(next)) {
+        this.#pause(queue, next);
+        queue.waiting.push(next.uid, next);
+      } else {
+        queue.running += 1;
+        next.start();
+      }
     }
-    const { first } = queue.waiting;
-    if (first) this.#enqueue(owner, queue, first.payer);
-    else if (queue.running === 0) this.#queues.delete(owner);
+    const isUsed = queue.running + queue.waiting.size + queue.timers.size > 0;
+    if (!isUsed) this.#queues.delete(owner);
   }
 
-  /** With all slots taken, `ended` starts the next one. */
-  #enqueue(owner: string, queue: OwnerQueue, { roomAt }: Payer): void {
-    const { most, clock, timers } = this.#options;
-    if (queue.timer || queue.running >= most) return;
-    queue.timer = timers.after(Math.max(1, roomAt - clock.monotonic()), () => {
-      queue.timer = undefined;
+  /** Until the uid has paid off what it owes. */
+  #pause(queue: OwnerQueue, { owner, uid, payer }: QueuedCommand): void {
+    if (queue.timers.has(uid)) return;
+    const { clock, timers } = this.#options;
+    queue.waiting.pause(uid);
+    const rest = Math.max(1, payer.roomAt - clock.monotonic());
+    const timer = timers.after(rest, () => {
+      queue.timers.delete(uid);
+      queue.waiting.resume(uid);
       this.#proceed(owner, queue);
     });
+    queue.timers.set(uid, timer);
+  }
+
+  #remove(queue: OwnerQueue, command: QueuedCommand): boolean {
+    const { size } = queue.waiting;
+    queue.waiting.delete(command.uid, command);
+    const isRemoved = queue.waiting.size < size;
+    if (isRemoved) this.#proceed(command.owner, queue);
+    return isRemoved;
   }
 }

@@ -1,8 +1,11 @@
+import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { simulatedPlatform } from '../../platform/simulated.js';
 import { noRates, openTestGateway, RawClient, TestClient } from '../gateway.fixture.js';
 import { OwnerQueues } from './owner-queues.js';
+import { PricedResponses } from './priced-responses.js';
 import { isWithin, ResponseQuota } from './response-quota.js';
 
 function quotaOf(bytes: number) {
@@ -76,7 +79,7 @@ test('[LIM37] only so many commands of an owner run at a time, and an owner in d
   const started: string[] = [];
   const payer = { roomAt: 0, pay() {} };
   const begin = (owner: string, name: string) =>
-    queues.begin(owner, payer, () => started.push(name));
+    queues.begin({ owner, uid: owner, payer }, () => started.push(name));
   for (const name of ['a1', 'a2', 'a3', 'a4']) begin('a', name);
   begin('b', 'b1');
   expect(started.splice(0)).toEqual(['a1', 'a2', 'b1']);
@@ -93,6 +96,54 @@ test('[LIM37] only so many commands of an owner run at a time, and an owner in d
   expect(started.splice(0)).toEqual(['a4', 'a5']);
   for (const owner of ['a', 'a', 'b']) queues.ended(owner);
   expect(queues.size).toBe(0);
+});
+
+test('[LIM37] a uid in debt does not delay others of the same address', () => {
+  const { clock, timers, advance } = withAdvance();
+  const queues = new OwnerQueues({ most: 2, clock, timers });
+  const started: string[] = [];
+  const debtor = { roomAt: clock.monotonic() + 500, pay() {} };
+  const other = { roomAt: 0, pay() {} };
+  const begin = (uid: string, payer: typeof other, name: string) =>
+    queues.begin({ owner: 'address', uid, payer }, () => started.push(name));
+  begin('debtor', debtor, 'd1');
+  begin('debtor', debtor, 'd2');
+  begin('other', other, 'o1');
+  begin('another', other, 'a1');
+  expect(started.splice(0)).toEqual(['o1', 'a1']);
+  begin('other', other, 'o2');
+  queues.ended('address');
+  expect(started.splice(0)).toEqual(['o2']);
+  advance(500);
+  expect(started).toEqual([]);
+  queues.ended('address');
+  queues.ended('address');
+  expect(started.splice(0)).toEqual(['d1', 'd2']);
+  queues.ended('address');
+  queues.ended('address');
+  expect(queues.size).toBe(0);
+});
+
+test('[LIM37] a request whose client has left does not wait any more', async () => {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  const priced = new PricedResponses({ tickBytes: 1000, platform });
+  const payer = { roomAt: 500, pay() {} };
+  const by = { owner: 'a', uid: 'a', payer };
+  const response = new EventEmitter();
+  const ran: string[] = [];
+  const run = (name: string) =>
+    priced.run('get', { by, response: response as ServerResponse }, async () => ran.push(name));
+  const left = run('left');
+  expect(priced.queued).toBe(1);
+  response.emit('close');
+  await expect(left).rejects.toMatchObject({ code: 503 });
+  expect(priced.queued).toBe(0);
+  expect(response.listenerCount('close')).toBe(0);
+  const stays = run('stays');
+  platform.advance(500);
+  await stays;
+  expect(ran).toEqual(['stays']);
+  expect(response.listenerCount('close')).toBe(0);
 });
 
 function withAdvance() {

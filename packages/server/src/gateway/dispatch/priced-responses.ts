@@ -1,18 +1,16 @@
-import type { JsonValue } from '@really/protocol';
+import type { ServerResponse } from 'node:http';
+import { fail, type JsonValue } from '@really/protocol';
 import type { Platform } from '../../platform/platform.js';
-import { OwnerQueues, type Payer } from './owner-queues.js';
+import { type CommandPayer, OwnerQueues } from './owner-queues.js';
 import { ResponseQuota } from './response-quota.js';
+
+/** Emits `close` when the client has disconnected, or the response is over. */
+export type ClosableResponse = Pick<ServerResponse, 'once' | 'off' | 'destroyed'>;
 
 export interface PricedResponsesOptions {
   /** Bytes of responses per tick of the event loop. */
   readonly tickBytes: number;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
-}
-
-/** The owner that a response is queued under, and its payer. */
-export interface ResponseRequester {
-  readonly owner: string;
-  readonly payer: Payer;
 }
 
 /**
@@ -57,10 +55,17 @@ export class PricedResponses {
     return this.#quota.waiting;
   }
 
+  /** Commands that wait for their turn or until a debt is paid. */
+  get queued(): number {
+    let queued = 0;
+    for (const queues of this.#queues.values()) queued += queues.waiting;
+    return queued;
+  }
+
   /** Starts a command, now or later. Each start needs a call to `ended`. */
-  begin(cmd: string, owner: string, payer: Payer, start: () => void): void {
+  begin(cmd: string, by: CommandPayer, start: () => void): void {
     const queues = this.#queues.get(cmd);
-    if (queues) queues.begin(owner, payer, start);
+    if (queues) queues.begin(by, start);
     else start();
   }
 
@@ -68,18 +73,39 @@ export class PricedResponses {
     this.#queues.get(cmd)?.ended(owner);
   }
 
-  /** Runs `work` when the owner's queue allows it. */
+  /**
+   * Runs `work` when the owner's queue allows it. Rejects with 503 if `response` is closed before
+   * that: nobody waits for it any more.
+   */
   async run<T>(
     cmd: string,
-    { owner, payer }: ResponseRequester,
+    { by, response }: { readonly by: CommandPayer; readonly response: ClosableResponse },
     work: () => Promise<T>,
   ): Promise<T> {
-    if (!this.isPriced(cmd)) return await work();
-    await new Promise<void>((resolve) => this.begin(cmd, owner, payer, resolve));
+    const queues = this.#queues.get(cmd);
+    if (!queues) return await work();
+    await this.#turn(queues, by, response);
     try {
       return await work();
     } finally {
-      this.ended(cmd, owner);
+      queues.ended(by.owner);
+    }
+  }
+
+  async #turn(queues: OwnerQueues, by: CommandPayer, response: ClosableResponse): Promise<void> {
+    if (response.destroyed) throw fail('server.unavailable');
+    let forget = () => {};
+    const turn = new Promise<void>((resolve, reject) => {
+      const remove = queues.begin(by, resolve);
+      forget = () => {
+        if (remove()) reject(fail('server.unavailable'));
+      };
+    });
+    response.once('close', forget);
+    try {
+      await turn;
+    } finally {
+      response.off('close', forget);
     }
   }
 
@@ -94,7 +120,7 @@ export class PricedResponses {
    */
   async write(
     body: JsonValue,
-    { owner, payer }: ResponseRequester,
+    { owner, payer }: Pick<CommandPayer, 'owner' | 'payer'>,
     make: () => string,
   ): Promise<string> {
     return await this.#quota.write(owner, body, () => {

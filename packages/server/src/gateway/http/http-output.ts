@@ -80,6 +80,13 @@ export class HttpOutput {
   }
 }
 
+/** Calls `run` when the responses to the requests read so far from this socket are sent. */
+export function afterResponses(socket: Socket, run: () => void): void {
+  const connection = connections.get(socket);
+  if (connection) connection.afterwards(run);
+  else run();
+}
+
 /** One connection, and its requests in order. */
 class HttpConnection implements OutputHolder {
   address = '';
@@ -119,6 +126,11 @@ class HttpConnection implements OutputHolder {
       // Further requests stay in the socket.
       this.#socket.pause();
     }
+  }
+
+  afterwards(run: () => void): void {
+    if (this.#busy) this.#queue.push(run);
+    else run();
   }
 
   responding(bytes: number): void {

@@ -8,9 +8,11 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { Readings } from '../../platform/readings.fixture.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
 import { systemPlatform } from '../../platform/system.js';
-import { openTestGateway, RawClient, upgradeRequest } from '../gateway.fixture.js';
+import { noMetricsText, openTestGateway, RawClient, upgradeRequest } from '../gateway.fixture.js';
+import { maxPipelined } from '../http/http-output.js';
 import { createHttpServer, httpTimeoutsFor } from './http-server.js';
 import { Origins } from './origins.js';
 
@@ -61,6 +63,18 @@ test('[ERR2] requests that Node would refuse without a body are refused in JSON'
   expect(await answerTo('GET /health HTTP/1.0')).toMatch(/^HTTP\/1.1 200 /);
   const expecting = await answerTo('GET /health HTTP/1.1', 'Host: x', 'Expect: miracles');
   expect(expecting).toMatch(/^HTTP\/1.1 417 .*{"code":417,"reason":"[^"]+"}$/s);
+  await gateway.close();
+});
+
+test('[LIM34] [HTTP13] requests with an unknown expectation wait for each other, too', async () => {
+  const metrics = new Readings();
+  const scraped = { ...noMetricsText, counter: metrics.counter.bind(metrics) };
+  const gateway = await openTestGateway({ metrics: scraped });
+  const client = new RawClient(gateway.port);
+  const request = 'GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n';
+  client.write(request.repeat(maxPipelined + 2));
+  await client.ended;
+  expect(metrics.read('really_limit_refused_total limits.inFlight')).toBe(1);
   await gateway.close();
 });
 

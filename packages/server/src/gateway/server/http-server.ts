@@ -85,9 +85,9 @@ export function createHttpServer(
     awaitContinue(response);
     known(request, response);
   });
-  server.on('checkExpectation', (_request: unknown, response: http.ServerResponse) =>
-    refuseRequest(response, refusals.expectation, origins),
-  );
+  const refuseExpectation: http.RequestListener = (_request, response) =>
+    refuseRequest(response, refusals.expectation, origins);
+  server.on('checkExpectation', output.inOrder(refuseExpectation));
   // Without a listener Node would close the connection.
   server.on('connect', (request: http.IncomingMessage) =>
     refuseUpgrade(request, refusals.unknownMethod),

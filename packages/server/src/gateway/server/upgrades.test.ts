@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  heldCommand,
   openTestGateway,
   RawClient,
   serverFrames,
@@ -157,6 +158,23 @@ describe('an upgrade to another protocol on another path', () => {
     await answers(2);
     client.write(plain('/health'));
     expect(await client.ended).toContain('alive');
+  });
+
+  test('[LIM34] waits for the response to the request before it, and the connection goes on', async () => {
+    const get = heldCommand({ body: { body: { _rev: 1, name: 'first' } } });
+    const { gateway, port, tokens } = await openTestGateway({ commands: { get: get.command } });
+    const client = new RawClient(port);
+    const authorization = `Authorization: Bearer ${await tokens.mint({ uid: 'u' })}`;
+    const first = `GET /v0.1/things/1 HTTP/1.1\r\nHost: x\r\n${authorization}\r\n\r\n`;
+    const second = upgradeRequest('/health', { Upgrade: 'h2c', Connection: 'Upgrade' });
+    client.write(first + second);
+    await get.asked;
+    get.answer();
+    await client.until((bytes) => bytes.includes('alive'));
+    expect(client.text).toMatch(/^HTTP\/1.1 200 [^]*"first"[^]*HTTP\/1.1 200 [^]*"alive"/);
+    client.write(plain('/health'));
+    expect((await client.ended).match(/"alive"/g)).toHaveLength(2);
+    await gateway.close();
   });
 
   test('[HTTP11] a client that closes an event stream is noticed', async () => {

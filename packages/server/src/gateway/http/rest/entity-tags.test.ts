@@ -25,3 +25,17 @@ describe.each(['abcdefghijklmnop', 'abcdefghijklmno-', 'abcdefghijklmn--', 'abcd
 test('[HTTP8] a foreign tag names no revision', () => {
   for (const text of ['"abc"', '"5', '"-gzip"', '']) expect(() => revisionsIn(text)).toThrow();
 });
+
+test('[HTTP8] a header with more than 64 tags is refused', () => {
+  const tags = Array.from({ length: 65 }, (_, n) => `"${n + 1}"`);
+  expect(revisionsIn(tags.slice(1).join(', '))).toHaveLength(64);
+  expect(isKnown(tags.slice(1).join(','), '65')).toBe(true);
+  for (const [name, read] of [
+    ['If-Match', () => revisionsIn(tags.join(','))],
+    ['If-None-Match', () => isKnown(tags.join(','), '65')],
+  ] as const) {
+    expect(read).toThrow(
+      expect.objectContaining({ code: 400, errors: { [name]: ['expected.at.most.64.tags'] } }),
+    );
+  }
+});

@@ -10,23 +10,26 @@ const codingSuffixes = [
   /--(?:x-)?(?:gzip|br|brotli|deflate|zstd)$/i,
 ];
 
+/** Tags of a header: each is compared in several ways, in one go. */
+const maxTags = 64;
+
 /**
  * The revisions that an `If-Match` names: bare, as an ETag, or as an ETag changed by a proxy; `any`
  * for `*`. `undefined` without the header. Throws 400.
  */
 export function revisionsIn(header: string | undefined): AcceptedRevs | undefined {
   if (header === undefined) return undefined;
-  const tags = tagsIn(header);
+  const tags = tagsIn('If-Match', header);
   if (tags.length === 1 && tags[0] === '*') return 'any';
   const revs = tags.map(revisionOf);
   if (revs.length === 0) throw fail.invalid('If-Match', 'expected.revision');
   return revs;
 }
 
-/** True if a tag of `If-None-Match` is the current one (RFC 9110, section 13.1.2). */
+/** True if a tag of `If-None-Match` is the current one (RFC 9110, section 13.1.2). Throws 400. */
 export function isKnown(header: string | undefined, current: string): boolean {
   if (header === undefined) return false;
-  return tagsIn(header).some((tag) => {
+  return tagsIn('If-None-Match', header).some((tag) => {
     const said = opaqueOf(tag);
     return tag === '*' || (said !== undefined && withoutCoding(said).includes(current));
   });
@@ -35,11 +38,10 @@ export function isKnown(header: string | undefined, current: string): boolean {
 /**
  * The elements of a list, without empty ones (RFC 9110, section 5.6.1.2). Our ETags have no commas.
  */
-function tagsIn(header: string): string[] {
-  return header
-    .split(',')
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== '');
+function tagsIn(name: string, header: string): string[] {
+  const parts = header.split(',', maxTags + 1);
+  if (parts.length > maxTags) throw fail.invalid(name, `expected.at.most.${maxTags}.tags`);
+  return parts.map((tag) => tag.trim()).filter((tag) => tag !== '');
 }
 
 /**

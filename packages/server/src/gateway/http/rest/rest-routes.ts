@@ -103,7 +103,9 @@ class RestRoutes {
     const traced = traceOf(request.headers);
     if (wantsEvents(request)) {
       const opening = { caller, rest, message, traced };
-      return await this.#priced(caller, 'get', () => this.#streams.open(request, reply, opening));
+      return await this.#priced(caller, reply, 'get', () =>
+        this.#streams.open(request, reply, opening),
+      );
     }
     if (isOn('presence', rest.query)) throw fail.invalid('presence', 'expected.with.events');
     const { live } = this.#deps;
@@ -114,7 +116,7 @@ class RestRoutes {
     const isHistory = message.cmd === 'history';
     const tagOf: RestResult['tagOf'] = async (rev, text) =>
       objectTag(rev, { epoch: live.epoch, view: view ?? (await digestOf(text)) });
-    return await this.#priced(caller, String(message.cmd), async (serialize, charge) => {
+    return await this.#priced(caller, reply, String(message.cmd), async (serialize, charge) => {
       const sender = { ...requesterOf(caller), charge };
       const { body } = await runHttpCommand(this.#deps, message, sender, details);
       return await respond(rest, reply, { body, tagOf, serialize, isHistory });
@@ -127,20 +129,21 @@ class RestRoutes {
    */
   async #priced<T>(
     caller: Caller,
+    { raw: response }: FastifyReply,
     cmd: string,
     work: (serialize: SerializeBody, charge: (bytes: number) => void) => Promise<T>,
   ): Promise<T> {
     const { pricedResponses, intakes } = this.#deps;
     const payer = Intake.ofRequest(intakes, { address: caller.address, uid: caller.auth.uid });
-    const responseOwner = { owner: ownerOf(requesterOf(caller)), payer };
+    const by = { owner: ownerOf(requesterOf(caller)), uid: caller.auth.uid, payer };
     const isPriced = pricedResponses.isPriced(cmd);
     const serialize: SerializeBody = async (body) =>
       isPriced
-        ? await pricedResponses.write(body, responseOwner, () => JSON.stringify(body))
+        ? await pricedResponses.write(body, by, () => JSON.stringify(body))
         : JSON.stringify(body);
     try {
       const charge = (bytes: number) => payer.pay(priceOf(bytes));
-      return await pricedResponses.run(cmd, responseOwner, () => work(serialize, charge));
+      return await pricedResponses.run(cmd, { by, response }, () => work(serialize, charge));
     } finally {
       payer.end();
     }

@@ -84,8 +84,10 @@ export class EventStreams {
       onDrain: (drained) => live.onDrain(drained),
       charge: (bytes) => this.#charge(opening.caller, bytes),
     });
-    request.raw.socket.once('close', () => this.#forget(stream, address));
-    reply.raw.once('close', () => this.#forget(stream, address));
+    const { socket } = request.raw;
+    const forget = () => this.#forget(stream, address);
+    socket.once('close', forget);
+    reply.raw.once('close', forget);
     this.#all.add(stream);
     try {
       const message = streamMessage(opening);
@@ -97,6 +99,8 @@ export class EventStreams {
       );
       const failure = failureOf(body);
       if (failure) throw failure;
+      // Otherwise it would join the room of a stream that nobody ends any more.
+      if (stream.isEnded) throw fail('server.unavailable');
       const beginRoom = await this.#joinRoom(stream, opening);
       // The client has disconnected meanwhile, or the server is closing.
       if (stream.isEnded) throw fail('server.unavailable');
@@ -108,7 +112,11 @@ export class EventStreams {
       if (stream.isEnded) this.#drop(stream);
       return reply;
     } catch (error) {
-      this.#forget(stream, address);
+      // The connection may go on with other requests.
+      socket.off('close', forget);
+      forget();
+      // Also what was subscribed to or joined after the stream ended.
+      this.#drop(stream);
       throw error;
     }
   }
