@@ -10,6 +10,7 @@ const templates = [
   ['plain', ['jsconfig.json'], ['app.js', 'really-client.js', 'style.css']],
   ['react', ['dev.js', 'rolldown.config.js', 'src', 'tsconfig.json'], ['style.css']],
 ] as const;
+const typesFiles = ['really.d.ts', 'really.js'];
 const inAll = ['.gitignore', 'README.md', 'models', 'package.json', 'public', 'really.yaml'];
 
 test.each(templates)(
@@ -20,9 +21,11 @@ test.each(templates)(
     expect(made).toMatchObject({ code: 0, stderr: '' });
     expect(made.stdout).toContain('cd todo\n');
     const dir = join(outer.dir, 'todo');
-    expect((await readdir(dir)).sort()).toEqual([...inAll, ...own].sort());
+    expect((await readdir(dir)).sort()).toEqual([...inAll, ...typesFiles, ...own].sort());
     const checked = await runProgram(['models', 'check'], { dir });
     expect(checked).toEqual({ code: 0, stdout: '1 model is fine: /tasks/*\n', stderr: '' });
+    const types = await runProgram(['models', 'types', '--check'], { dir });
+    expect(types).toEqual({ code: 0, stdout: 'really.d.ts is up to date\n', stderr: '' });
     await using server = await ServerProcess.start({ dir, command: 'dev' });
     for (const file of ['', ...files]) {
       const response = await fetch(`${server.url}/${file}`);

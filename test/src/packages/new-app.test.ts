@@ -130,6 +130,8 @@ test.for(templates)(
 
     const app = join(home, 'app');
     expectDone(await runNpm(['install'], app, env), context);
+    // Before the first start, as a fresh clone in CI would.
+    expect(await runNpm(['run', 'check'], app, env)).toMatchObject({ code: 0 });
 
     {
       await using dev = await startDev(app, env);

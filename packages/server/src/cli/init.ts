@@ -3,7 +3,7 @@ import type { ExitCode } from './report-error.js';
 
 /** `really init DIR`: creates a new app and prints the next steps. */
 export async function init(folder: string, template: Template): Promise<ExitCode> {
-  initApp(folder, template);
+  await initApp(folder, template);
   const lines = [
     `A new app is in ${folder}.`,
     '',
