@@ -110,7 +110,7 @@ export class Cascades {
     );
     this.#objects = metrics.counter(
       'really_cascade_objects_total',
-      'Objects that depend on a deleted one: deleted, updated, or left behind because something refuses it.',
+      'Objects that depend on a deleted one: deleted, updated, or left unchanged because the change was refused.',
       ['outcome'],
     );
     for (const outcome of ['delete', 'unset', 'stuck']) this.#objects.add(0, outcome);

@@ -50,15 +50,11 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
   observe('really_subscriptions', 'Subscriptions, including live queries.', 'subscriptions');
   observe('really_query_subscriptions', 'Live queries.', 'queries');
   observe('really_object_topics', 'Objects with subscribers.', 'objectTopics');
-  observe(
-    'really_collection_topics',
-    'Collections with subscribers to what is created.',
-    'collectionTopics',
-  );
+  observe('really_collection_topics', 'Collections that have subscribers.', 'collectionTopics');
   observe('really_query_windows', 'Windows of live queries.', 'queryGroups');
   observe(
     'really_catch_up_reads_waiting',
-    'Store reads for subscriptions that wait for the limiter.',
+    'Store reads of subscriptions catching up; these reads wait for the limiter.',
     'queuedReads',
   );
   observe('really_query_rows', 'Objects in the windows of live queries.', 'queryRows');

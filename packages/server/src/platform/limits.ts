@@ -47,11 +47,11 @@ export const limits = {
   ),
   bytesPerTick: size(
     mib,
-    'bytes of messages read from the sockets of an app in one tick of the event loop, besides a little from each; beyond: they take turns',
+    'bytes of messages read from the sockets of an app in one tick of the event loop, in addition to a small amount per socket; beyond: the sockets take turns',
   ),
   input: size(
     128 * mib,
-    'incomplete and waiting messages and bodies of all clients; beyond: the largest are dropped, with close 1013 or 503',
+    'bytes of incomplete and waiting messages and request bodies of all clients; beyond: the largest are dropped, with close 1013 or 503',
   ),
   subscriptions: count(10_000, 'subscriptions per connection; beyond: 429'),
   queries: count(100, 'live queries among the subscriptions of a connection; beyond: 429'),
@@ -66,20 +66,20 @@ export const limits = {
   roomMessage: size(16 * kib, 'JSON of a message to a room; beyond: 400'),
   roomOutput: size(
     64 * kib,
-    'waiting output of a connection up to which it gets pushes of rooms; beyond: they are left out, and the whole list follows',
+    'waiting output of a connection; beyond: pushes of rooms are left out, and the whole list follows',
   ),
   roomMembersPerUid: count(
     2000,
     'rooms that all connections of a uid are in, or all anonymous tokens of an address; beyond: 429',
   ),
-  roomMembersPerNode: count(200_000, 'the same of all, per node; beyond: 429'),
+  roomMembersPerNode: count(200_000, 'the same for all connections of the node; beyond: 429'),
   roomStatesPerNode: size(
     128 * mib,
     'approximate memory of the states of all members of rooms, per node; beyond: 429',
   ),
   windowWork: count(
     50_000,
-    'comparisons that a live query may cost per change, four times as many if its filter cannot be indexed, 64 more if changes of other objects make it read again; beyond: 409',
+    'comparisons that a live query may cost per change, four times as many if its filter cannot be indexed, and 64 more if changes of other objects make the query read again; beyond: 409',
   ),
   windowWorkPerUid: count(100_000, 'the same for all live queries of a uid; beyond: 429'),
   windowWorkPerNode: count(
@@ -131,7 +131,7 @@ export const limits = {
     { most: 64 },
   ),
   queuedHashes: count(256, 'waiting password hashes; beyond: 503', { least: 0 }),
-  pendingJobs: count(10_000, 'waiting emails to account owners; beyond: 503'),
+  pendingJobs: count(10_000, 'emails and revocations that wait or run; beyond: 503 for new emails'),
   queryTime: duration(5000, 'time of one query; beyond: 503'),
   queriesAtOnce: count(
     4,
@@ -140,11 +140,11 @@ export const limits = {
   filter: count(4096, 'characters of a filter; beyond: 409'),
   filterOperands: size(
     4 * mib,
-    'values that a filter compares with, each use counted; beyond: 409',
+    'size of the values that a filter compares with; a value used twice counts twice; beyond: 409',
   ),
   filterDepth: count(32, 'levels of a filter; beyond: 409', { most: 1000 }),
   history: count(1000, 'revisions kept per object; beyond: a snapshot'),
-  once: count(1000, 'once-ids remembered per uid; beyond: the oldest goes'),
+  once: count(1000, 'once-ids remembered per uid; beyond: the oldest is forgotten'),
   depth: count(64, 'levels of JSON; beyond: 400', { most: 1000 }),
   object: size(mib, 'JSON of one object; beyond: 409'),
   list: count(10_000, 'elements of a list; beyond: 409'),
@@ -193,12 +193,18 @@ export const limits = {
     100_000,
     'objects in the cache; beyond: the least recently used are dropped',
   ),
-  cacheBytes: size(128 * mib, 'approximate memory of these objects; beyond: the same'),
+  cacheBytes: size(
+    128 * mib,
+    'approximate memory of the objects in the cache; beyond: the least recently used are dropped',
+  ),
   commitWrites: count(
     256,
     'writes that share one commit; beyond: they wait for the next (a larger batch has a commit of its own)',
   ),
-  commitBytes: size(8 * mib, 'approximate size of these writes; beyond: the same'),
+  commitBytes: size(
+    8 * mib,
+    'approximate size of these writes; beyond: further writes wait for the next commit',
+  ),
 } satisfies Record<string, LimitDeclaration>;
 
 /** The rates, by name: settings `rate.<name>`. 0: no limit. */

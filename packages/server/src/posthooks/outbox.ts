@@ -60,7 +60,7 @@ export class Outbox {
     this.#reads = new HookReads(contexts.ofHook(0));
     const runs = metrics.counter(
       'really_post_hooks_total',
-      'Runs of post hooks: done, to be retried, given up as dead letters, or continued: a part of its writes was made.',
+      'Runs of post hooks: done, to be retried, given up as dead letters, or continued after a part of their writes.',
       ['outcome'],
     );
     this.#queue = new JobQueue({

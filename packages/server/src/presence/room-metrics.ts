@@ -23,7 +23,7 @@ export function roomMetrics(metrics: Metrics, read: () => RoomCounts): RoomMetri
   );
   metrics.observe(
     'really_room_members',
-    'Those of them that appear to the others.',
+    'Connections in rooms that appear there as members, once for each room.',
     () => read().members,
   );
   return {

@@ -65,7 +65,7 @@ export class HashLimiter {
     );
     this.#seconds = metrics.histogram(
       'really_password_hash_duration_seconds',
-      'Time that a password hash took, without waiting.',
+      'Time to compute a password hash; waiting is not included.',
       seconds,
     );
     metrics.observe('really_password_hashes', 'Password hashes being made.', () => {

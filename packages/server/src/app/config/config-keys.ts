@@ -107,7 +107,11 @@ export const settings = {
   bus: setting(backend('nats', 'local'), 'local', 'how nodes send each other changes', {
     flag: 'BUS',
   }),
-  idleTimeout: setting(duration, 120_000, 'silence after which a client is kicked'),
+  idleTimeout: setting(
+    duration,
+    120_000,
+    'time without a message after which a client is disconnected',
+  ),
   initializeTimeout: setting(duration, 120_000, 'time that a client has to initialize'),
   resumeWindow: setting(duration, 120_000, 'how long a dropped connection can be resumed'),
   onceWindow: setting(duration, 3_600_000, 'how long a once-id is remembered'),
@@ -131,7 +135,11 @@ export const settings = {
     604_800_000,
     'how long a token from a password login is valid',
   ),
-  'auth.life.oidc': setting(duration, 604_800_000, 'how long a token for an ID token is valid'),
+  'auth.life.oidc': setting(
+    duration,
+    604_800_000,
+    'how long a token that was exchanged for an ID token is valid',
+  ),
   'auth.users': setting(collection, '/users', "collection of the users' objects"),
   'auth.signup': setting(boolean, true, 'whether new users may sign up'),
   'auth.hashMemory': setting(
@@ -155,7 +163,7 @@ export const settings = {
   'auth.mail.webhook': setting(
     optional(url('https', 'http')),
     undefined,
-    'URL that these emails are posted to instead, for the app to send',
+    'URL that receives these emails as POST requests, if the app sends them itself',
     { secret: true },
   ),
   'auth.mail.webhookSecret': setting(
@@ -169,7 +177,7 @@ export const settings = {
   'http.keepAlive': setting(
     duration,
     75_000,
-    'how long a connection is kept open between two HTTP requests; longer than the idle time of a proxy or load balancer in front',
+    'how long a connection is kept open between two HTTP requests; set it longer than the idle timeout of a proxy or load balancer in front',
   ),
   'websocket.deflate': setting(
     boolean,

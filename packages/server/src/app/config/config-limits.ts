@@ -50,7 +50,7 @@ export function postHookLimitsOf(values: Values): PostHookLimits {
 export function exportLimits(values: Values, metrics: Metrics): void {
   const gauge = metrics.gauge(
     'really_limit',
-    'The bounds in force, by the name of their key: seconds, bytes, or a number of things; 0 is off.',
+    'The limits in force, by key: in seconds, in bytes, or as a count; 0 is off.',
     ['key'],
   );
   for (const [prefix, declared] of Object.entries({ limits, rate: rates })) {

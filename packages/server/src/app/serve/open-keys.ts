@@ -70,7 +70,7 @@ export function openPublished(values: Values, ports: AppPorts): Published {
   const { platform, metrics, shutdown } = ports;
   const fetches = metrics.counter(
     'really_jwks_fetches_total',
-    'Looks at keys that others publish.',
+    'Fetches of published keys (JWKS, OpenID Connect).',
     ['outcome'],
   );
   const fetchJson = httpFetchJson({ timers: platform.timers, ...documentBounds });
@@ -83,7 +83,7 @@ export function openPublished(values: Values, ports: AppPorts): Published {
     (issuerConfig) => new Issuer(issuerConfig, common(issuerConfig.issuer)),
   );
   const all = [...keys, ...issuers];
-  metrics.observe('really_jwks_keys', 'Keys of others that are known.', () =>
+  metrics.observe('really_jwks_keys', 'Published keys in memory.', () =>
     all.reduce((sum, { size }) => sum + size, 0),
   );
   for (const source of all) {

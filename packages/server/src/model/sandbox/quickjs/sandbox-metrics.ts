@@ -12,23 +12,23 @@ const buckets = [0.000_01, 0.000_05, 0.000_2, 0.001, 0.005, 0.02, 0.05, 0.1, 0.5
 export function sandboxMetrics(metrics: Metrics, waiting: () => number): SandboxMetrics {
   const calls = metrics.counter(
     'really_script_calls_total',
-    'Calls of scripts in the sandbox, by how they ended',
+    'Calls of scripts in the sandbox, by how they ended.',
     ['outcome'],
   );
   const seconds = metrics.histogram(
     'really_script_duration_seconds',
-    'Time that a call of a script took in the sandbox',
+    'Time that a call of a script took in the sandbox.',
     buckets,
     ['outcome'],
   );
   const restarts = metrics.counter(
     'really_script_workers_restarted_total',
-    'Threads of the sandbox that were replaced, by why',
+    'Threads of the sandbox that were replaced, by reason.',
     ['why'],
   );
   metrics.observe(
     'really_script_queue',
-    'Calls of scripts that wait for a thread of the sandbox',
+    'Calls of scripts that wait for a thread of the sandbox.',
     waiting,
   );
   return {
