@@ -59,6 +59,8 @@ export class ClientSession {
   #resume: { readonly handle: string; received: number } | undefined;
   /** The last session ended because its token did, or could not be renewed. */
   #isExpired = false;
+  /** The renewal that is under way has a token from before somebody asked for a new one. */
+  #isRenewalDue = false;
 
   constructor(platform: ClientPlatform, options: SessionOptions, listener: SessionListener) {
     this.#platform = platform;
@@ -99,6 +101,8 @@ export class ClientSession {
 
   /** Asks for a token now and renews it on the open socket. */
   renew(): void {
+    // During another renewal it is done after it.
+    this.#isRenewalDue = this.#state.state === 'renewing';
     if (!this.#apply({ event: 'renew' })) return;
     this.#cancelRenewal();
     void this.#fetchToken((fetched) => this.#renewWith(fetched));
@@ -107,6 +111,7 @@ export class ClientSession {
   /** Ends the socket, if there is one, and says nothing to the listener. */
   end(code?: number): void {
     if (!this.#apply({ event: 'end' })) return;
+    this.#isRenewalDue = false;
     this.#abort.abort();
     this.#cancelRenewal();
     this.#link?.end(code);
@@ -205,6 +210,7 @@ export class ClientSession {
     this.#planRenewal();
     if (before) {
       if (before.user !== info.user) this.#listener.onUserChanged();
+      if (this.#isRenewalDue) this.renew();
       return;
     }
     this.#resume = { handle: info.handle, received: 0 };
@@ -251,7 +257,8 @@ export class ClientSession {
       this.#fail('onUnauthorized', `no token: ${textOf(fetched.cause)}`);
     } else {
       this.#apply({ event: 'postpone' });
-      this.#cancelRenewal = this.#platform.setTimer(renewPause, () => this.renew());
+      const wait = this.#isRenewalDue ? 0 : renewPause;
+      this.#cancelRenewal = this.#platform.setTimer(wait, () => this.renew());
     }
   }
 }

@@ -526,3 +526,66 @@ test('[TSC7] a renewal that is asked for while it connects is done once it has',
   expect(sent).toEqual(['before', 'after']);
   client.close();
 });
+
+test('[TSC7] a renewal that is asked for during another one is done after it', async () => {
+  let user = 0;
+  const client = await world.connected({ token: () => `t${user}` });
+  const { socket } = world;
+  const sent = () => socket.all('initialize').map(({ accessToken }) => accessToken);
+  user = 1;
+  client.connection.renew();
+  await world.settle();
+  user = 2;
+  client.connection.renew();
+  client.connection.renew();
+  await world.settle();
+  expect(sent()).toEqual(['t0', 't1']);
+  socket.initialized();
+  await world.settle();
+  expect(sent()).toEqual(['t0', 't1', 't2']);
+  socket.initialized();
+  await world.settle();
+  expect(sent()).toEqual(['t0', 't1', 't2']);
+  client.close();
+});
+
+test('[TSC7] a renewal that is asked for during one that fails is done at once', async () => {
+  const fetches: ((token: string) => void)[] = [];
+  const failures: (() => void)[] = [];
+  const token = () =>
+    new Promise<string>((resolve, reject) => {
+      fetches.push(resolve);
+      failures.push(() => reject(new Error('503')));
+    });
+  const client = world.client({ token });
+  fetches[0]?.('t0');
+  await world.reconnect();
+  client.connection.renew();
+  client.connection.renew();
+  failures[1]?.();
+  await world.pass(0);
+  expect(fetches).toHaveLength(3);
+  failures[2]?.();
+  await world.pass(1_000);
+  // Nobody has asked since: the next attempt is after the pause.
+  expect(fetches).toHaveLength(3);
+  client.connection.renew();
+  fetches[3]?.('t3');
+  await world.settle();
+  expect(world.socket.last('initialize')).toMatchObject({ accessToken: 't3' });
+  client.close();
+});
+
+test('[TSC7] a renewal that was asked for before the connection was lost is not done after it', async () => {
+  const client = await world.connected();
+  client.connection.renew();
+  client.connection.renew();
+  await world.lose();
+  expect(world.socket.all('initialize')).toHaveLength(1);
+  client.connection.renew();
+  await world.settle();
+  world.socket.initialized();
+  await world.settle();
+  expect(world.socket.all('initialize')).toHaveLength(2);
+  client.close();
+});
