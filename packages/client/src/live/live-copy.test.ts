@@ -349,6 +349,36 @@ describe('optimistic writes', () => {
     expect(heard.slice(1).map((entry) => (entry as unknown[])[2])).toEqual([100, 101, 6]);
   });
 
+  test('[TSC3] what somebody else did before an own write is not seen until it is shown', async () => {
+    const { live } = await liveObject();
+    void add();
+    // Revision 4 is of somebody else, and its push is on its way.
+    world.socket.answer('update', { rev: 5 });
+    const set = () => client.object(r).update((u) => u.set('m', 1));
+    const blind = set();
+    expect(world.socket.last('update')).toMatchObject({ rev: 3 });
+    world.socket.answer('update', { error: { code: 409, message: 'object.revision.outdated' } });
+    await expect(blind).rejects.toThrow('object.revision.outdated');
+    world.socket.say(added(4, 6));
+    world.socket.say(added(5, 7));
+    expect(live.value).toMatchObject({ n: 7, _rev: 5 });
+    void set();
+    expect(world.socket.last('update')).toMatchObject({ rev: 5 });
+  });
+
+  test('[TSC3] an own write that a copy has shown is seen also when the copy is gone', async () => {
+    const { live } = await liveObject();
+    const write = add();
+    world.socket.say(added(4, 6, { once: write.id }));
+    world.socket.say(added(5, 7));
+    world.socket.answer('update', { rev: 4 });
+    await write;
+    live.close();
+    await world.settle();
+    void client.object(r).update((u) => u.set('m', 1));
+    expect(world.socket.last('update')).toMatchObject({ rev: 5, body: { ops: [{ op: 'set' }] } });
+  });
+
   test('[TSC3] what was written and may not be read is not shown for ever', async () => {
     const { live } = await liveObject();
     void client.object(r).update((u) => u.set('secret', 1));

@@ -44,7 +44,9 @@ export class SeenRevisions {
   committed(command: ClientCommand, rev: number, waiting: Iterable<ClientWrite>): void {
     const { r } = command;
     const isNext = (seen: number | undefined) => seen === undefined || seen === rev - 1;
-    if (isNext(this.#seen.get(r))) this.note(r, rev);
+    // A copy may show it already, and more.
+    const { rev: last = rev } = this.of(r);
+    if (last >= rev - 1) this.note(r, Math.max(last, rev));
     for (const write of waiting) {
       const seen = write.seen.get(r);
       if (!seen || write.request) continue;
