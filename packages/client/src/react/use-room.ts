@@ -88,11 +88,11 @@ function useRoomSelection<Selected>(
 ): Selected {
   const { client, linger } = useProvided();
   const rooms = sharedRoomsOf(client);
-  const first = useRef(state);
+  const latest = useRef(state);
   const kept = useRef<Selected>(undefined);
   const subscribe = useCallback(
     (listener: () => void) =>
-      typeof r === 'string' ? rooms.subscribe(r, first.current, { listener, linger }) : () => {},
+      typeof r === 'string' ? rooms.subscribe(r, latest.current, { listener, linger }) : () => {},
     [rooms, r, linger],
   );
   const selection = useMemo(() => {
@@ -106,6 +106,10 @@ function useRoomSelection<Selected>(
     };
   }, [select]);
   const get = (before: AnyRoomResult) => selection(typeof r === 'string' ? before : disabledRoom);
+  // Before the next one, which subscribes: one appears with the state of the render that joins.
+  useEffect(() => {
+    latest.current = state;
+  });
   const selected = useSyncExternalStore(
     subscribe,
     () => get(typeof r === 'string' ? rooms.getSnapshot(r) : disabledRoom),
