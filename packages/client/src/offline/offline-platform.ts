@@ -39,8 +39,16 @@ export function offlinePlatform(storage: WriteStorage): OfflinePlatform {
     storage,
     lock(name, granted) {
       const waiting = new AbortController();
+      // Without a secure context there are no locks: then each page sends.
+      const locks = navigator.locks as LockManager | undefined;
+      if (!locks) {
+        queueMicrotask(() => {
+          if (!waiting.signal.aborted) granted();
+        });
+        return () => waiting.abort();
+      }
       let giveBack = () => waiting.abort();
-      navigator.locks
+      locks
         .request(name, { signal: waiting.signal }, () => {
           const held = new Promise<void>((resolve) => {
             giveBack = resolve;
