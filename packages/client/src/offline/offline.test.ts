@@ -218,6 +218,20 @@ describe('another user', () => {
     expect(updates(page)).toMatchObject([{ cmdOpts: { once: write.id } }]);
     page.client.close();
   });
+
+  test('[TSC8] does not send what was written before the first session, either', async () => {
+    const device = new FakeDevice();
+    (await connectedPage(device)).client.close();
+    const page = openPage(device);
+    const write = count(page);
+    await write.queued;
+    expect(device.writes).toMatchObject([{ owner: 'board amal' }]);
+    await page.world.reconnect({ user: { uid: 'beno' } });
+    await page.world.settle();
+    expect([updates(page), write.state, device.writes.length]).toEqual([[], 'refused', 1]);
+    await expect(write).rejects.toThrow('user.changed');
+    page.client.close();
+  });
 });
 
 describe('several pages', () => {

@@ -56,6 +56,8 @@ class OfflineWrites implements WriteKeeper {
       // A session was faster.
       if (uid === undefined || this.#uid !== undefined) return;
       this.#useUid(uid);
+      // Whose writes wait here is known from now on, whether there are any or not.
+      queue.takesOf(uid);
       await this.#load(uid);
     }, ignore);
   }
