@@ -174,6 +174,38 @@ describe('one page', () => {
     expect(device.writes).toEqual([]);
     page.client.close();
   });
+
+  test('[TSC8] [TSC1] a write that was taken back before its user was known is not kept', async () => {
+    const device = new FakeDevice();
+    const page = openPage(device);
+    const taken = new AbortController();
+    const { signal } = taken;
+    const write = page.client.object(r).update((u) => u.addNumber('n', 1), { signal });
+    const other = count(page);
+    await page.world.settle();
+    taken.abort();
+    await expect(write).rejects.toThrow('aborted');
+    await page.world.reconnect();
+    await page.world.settle();
+    expect(updates(page)).toMatchObject([{ cmdOpts: { once: other.id } }]);
+    expect(device.writes).toMatchObject([{ record: { id: other.id } }]);
+    page.client.close();
+  });
+
+  test('[TSC8] [TSC1] no other page is told of a write that was taken back while it was stored', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const second = await connectedPage(device);
+    const taken = new AbortController();
+    const { signal } = taken;
+    const write = second.client.object(r).update((u) => u.addNumber('n', 1), { signal });
+    taken.abort();
+    await expect(write).rejects.toThrow('aborted');
+    await first.world.settle();
+    expect([updates(first), pending(first), device.writes]).toEqual([[], 0, []]);
+    first.client.close();
+    second.client.close();
+  });
 });
 
 describe('another user', () => {

@@ -33,6 +33,8 @@ class OfflineWrites implements WriteKeeper {
   #early: (() => void)[] = [];
   #isSender = false;
   #giveLockBack: (() => void) | undefined;
+  /** What is being added to the storage, and has not ended meanwhile. */
+  readonly #adding = new Set<string>();
   /** What is in the storage, as far as this page knows. */
   readonly #stored = new Set<string>();
   /** Changes of the storage one after the other, so that an end does not come before its begin. */
@@ -88,15 +90,20 @@ class OfflineWrites implements WriteKeeper {
   add(write: ClientWrite): Promise<void> {
     write.isKept = true;
     write.isInDoubt = !this.#isSender;
-    const kept = this.#keep(recordOf(write, undefined));
+    const { id } = write;
+    this.#adding.add(id);
+    const kept = this.#keep(recordOf(write, undefined)).finally(() => this.#adding.delete(id));
     kept.catch(ignore);
     return kept;
   }
 
   async #keep(record: WriteRecord): Promise<void> {
     if (this.#uid === undefined) await new Promise<void>((resolve) => this.#early.push(resolve));
+    if (!this.#adding.has(record.id)) return;
     const uid = this.#uid ?? '';
     await this.#inTurn(() => this.#platform.storage.add(this.#app, uid, record));
+    // Its end removes it after that.
+    if (!this.#adding.has(record.id)) return;
     this.#stored.add(record.id);
     this.#channel.post({ kind: 'added', uid, record });
   }
@@ -118,7 +125,7 @@ class OfflineWrites implements WriteKeeper {
 
   end({ id }: ClientWrite, ending: WriteEnding): void {
     this.#channel.post({ kind: 'ended', id, ending: recordedEnding(ending) });
-    this.#stored.delete(id);
+    this.#forget(id);
     void this.#inTurn(() => this.#platform.storage.remove(id)).catch(ignore);
   }
 
@@ -143,8 +150,14 @@ class OfflineWrites implements WriteKeeper {
   }
 
   #settle(id: string, ending: RecordedEnding): void {
-    this.#stored.delete(id);
+    this.#forget(id);
     this.#writes?.settle(id, ending);
+  }
+
+  /** It has ended: it is not kept any more, nor told to other pages from now on. */
+  #forget(id: string): void {
+    this.#adding.delete(id);
+    this.#stored.delete(id);
   }
 
   /** Returns the ids of what is there, unless it is of another user by now. */
