@@ -140,8 +140,8 @@ export class Really<Models = UntypedModels> {
       onceWindow: options.onceWindow ?? 3_600_000,
       keeper: options.offline,
       listener: {
-        onAdded: (write) => {
-          this.#store.forWrite(write, (copy) => copy.addWrite(write));
+        onAdded: (write, behind) => {
+          this.#store.forWrite(write, (copy) => copy.addWrite(write, behind));
           this.#lists.wrote(write, true);
         },
         onCommitted: (write) => this.#committed(write),

@@ -266,6 +266,105 @@ describe('another user', () => {
   });
 });
 
+/** A page that opens while the writes of an earlier one are not loaded yet. */
+async function reloadedPage(device: FakeDevice, write: (first: Page) => void): Promise<Page> {
+  const first = await connectedPage(device);
+  first.world.socket.drop();
+  write(first);
+  await first.world.settle();
+  first.client.close();
+  const second = openPage(device);
+  second.world.wall = first.world.wall + 1_000;
+  return second;
+}
+
+const setTitle = ({ client }: Page, title: string) =>
+  client.object(r).update((u) => u.set('title', title));
+
+describe('what is loaded late', () => {
+  test('[TSC8] an older write is drawn under those of the page, and sent before them', async () => {
+    const device = new FakeDevice();
+    const page = await reloadedPage(device, (first) => void setTitle(first, 'A'));
+    const live = page.client.live(page.client.object(r));
+    const write = setTitle(page, 'B');
+    await page.world.settle();
+    expect(page.client.writes.at(-1)).toBe(write);
+    await page.world.reconnect();
+    const { socket } = page.world;
+    socket.answer('subscribe', { body: { subscriptions: [{ r, view: 'v' }] } });
+    socket.say({ evt: 'snapshot', r, rev: 4, meta: {}, body: { _r: r, _rev: 4, title: '' } });
+    await page.world.settle();
+    socket.answer('get', { r, body: { _r: r, _rev: 4 } });
+    await page.world.settle();
+    expect(updates(page)).toMatchObject([{ rev: 4, body: { ops: [{ value: 'A' }] } }]);
+    socket.answer('update', { r, rev: 5 });
+    await page.world.settle();
+    expect(live.value).toMatchObject({ title: 'B' });
+    expect(updates(page)[1]).toMatchObject({ rev: 5, body: { ops: [{ value: 'B' }] } });
+    socket.answer('update', { r, rev: 6 });
+    await write;
+    await page.world.settle();
+    expect([live.value?.title, pending(page), device.writes]).toEqual(['B', 0, []]);
+    page.client.close();
+  });
+
+  test('[TSC8] [TSC3] the create of an object is sent before an update that needs it', async () => {
+    const device = new FakeDevice();
+    const page = await reloadedPage(device, ({ client }) => {
+      void client.collection('/a').create({ title: 'A' }, { id: '1' });
+      void client.object('/a/2').update((u) => u.set('title', 'C'));
+    });
+    void count(page);
+    await page.world.reconnect();
+    await page.world.settle();
+    expect(page.client.writes.map(({ commands }) => commands[0]?.cmd)).toEqual([
+      'create',
+      'update',
+      'update',
+    ]);
+    expect(updates(page)).toEqual([]);
+    page.world.socket.answer('create', { r, body: { _r: r, _rev: 1, title: 'A' } });
+    await page.world.settle();
+    expect(updates(page)).toMatchObject([{ r, rev: 1 }]);
+    page.client.close();
+  });
+
+  test('[TSC8] what was sent stays before it', async () => {
+    const device = new FakeDevice();
+    const page = await connectedPage(device);
+    const other = await connectedPage(device);
+    other.world.wall -= 1_000;
+    const sent = page.client.object(r).update((u) => u.addNumber('n', 1), { queue: false });
+    const { id } = count(other);
+    await page.world.settle();
+    expect(updates(page)).toMatchObject([{ cmdOpts: { once: sent.id } }]);
+    expect(page.client.writes.map((write) => write.id)).toEqual([sent.id, id]);
+    page.world.socket.answer('update', { r, rev: 2 });
+    await page.world.settle();
+    expect(updates(page)[1]).toMatchObject({ rev: 2, cmdOpts: { once: id } });
+    page.client.close();
+    other.client.close();
+  });
+
+  test('[TSC8] what the device had in order stays in it, whatever its clock said', async () => {
+    const device = new FakeDevice();
+    const page = await reloadedPage(device, (first) => {
+      void setTitle(first, 'A');
+      // The clock is set back.
+      first.world.wall -= 60_000;
+      void setTitle(first, 'B');
+      first.world.wall += 60_000;
+    });
+    const write = setTitle(page, 'C');
+    await page.world.settle();
+    const values = page.client.writes.map(({ commands: [command] }) =>
+      command?.cmd === 'update' ? command.ops[0]?.value : undefined,
+    );
+    expect([values, page.client.writes.at(-1)]).toEqual([['A', 'B', 'C'], write]);
+    page.client.close();
+  });
+});
+
 describe('several pages', () => {
   test('[TSC8] every page queues, one sends, and each hears how its writes ended', async () => {
     const device = new FakeDevice();

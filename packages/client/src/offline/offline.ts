@@ -143,8 +143,8 @@ class OfflineWrites implements WriteKeeper {
   #receive(message: PageMessage): void {
     if (message.kind === 'ended') this.#settle(message.id, message.ending);
     else if (message.uid === this.#uid) {
+      this.#writes?.adopt(message.uid, message.record, this.#stored);
       this.#stored.add(message.record.id);
-      this.#writes?.adopt(message.uid, message.record);
       if (this.#isSender) this.#writes?.takeOver();
     }
   }
@@ -164,11 +164,13 @@ class OfflineWrites implements WriteKeeper {
   async #load(uid: string): Promise<Set<string> | undefined> {
     const records = await this.#inTurn(() => this.#platform.storage.load(this.#app, uid));
     if (this.#uid !== uid) return undefined;
+    const present = new Set<string>();
     for (const record of records) {
       this.#stored.add(record.id);
-      this.#writes?.adopt(uid, record);
+      this.#writes?.adopt(uid, record, present);
+      present.add(record.id);
     }
-    return new Set(records.map(({ id }) => id));
+    return present;
   }
 
   /** Another page has ended them, and its word did not arrive: this page was frozen, for example. */

@@ -11,8 +11,15 @@ export class PageWrites {
     this.#queue = queue;
   }
 
-  /** A write of another page, or what that page has done with one that is known. */
-  adopt(uid: string, { id, commands, isBatch, createdAt, ...record }: WriteRecord): void {
+  /**
+   * A write of another page, or what that page has done with one that is known. `earlier`: ids of those
+   * that come before it on the device.
+   */
+  adopt(
+    uid: string,
+    { id, commands, isBatch, createdAt, ...record }: WriteRecord,
+    earlier: ReadonlySet<string>,
+  ): void {
     const queue = this.#queue;
     if (!queue.takesOf(uid)) return;
     const known = this.#find(id);
@@ -32,7 +39,18 @@ export class PageWrites {
       write.apply({ event: 'send', at });
       write.apply({ event: 'lose' });
     }
-    if (!known) queue.wait(write);
+    if (!known) queue.wait(write, this.#behind(createdAt, earlier));
+  }
+
+  /** What waits already and comes after a write of that time: the first that is younger, and what follows it. */
+  #behind(createdAt: number, earlier: ReadonlySet<string>): ClientWrite[] {
+    const waiting = [...this.#queue.waiting];
+    const first = waiting.findIndex(
+      (write) => !write.request && write.createdAt > createdAt && !earlier.has(write.id),
+    );
+    if (first < 0) return [];
+    // What was sent stays before it, unless it has to follow one that was not.
+    return waiting.slice(first).filter(({ request, blockers }) => !request || blockers.size > 0);
   }
 
   /** The page that sends it, or an earlier one, knows how it ended. */

@@ -98,10 +98,12 @@ export class ObjectCopy {
     else this.#take(input);
   }
 
-  addWrite(write: ClientWrite): void {
+  /** `behind`: the writes that come after it. */
+  addWrite(write: ClientWrite, behind: readonly ClientWrite[]): void {
     const layers = this.#layersOf(write);
     if (layers.length === 0) return;
-    this.#layers.push(...layers);
+    const at = this.#layers.findIndex((layer) => behind.includes(layer.write));
+    this.#layers.splice(at < 0 ? this.#layers.length : at, 0, ...layers);
     this.#emit({ kind: 'local' });
   }
 

@@ -20,8 +20,8 @@ export interface KeptQueue {
   takesOf(uid: string): boolean;
   /** A write that does not wait yet. */
   make(details: WriteDetails): ClientWrite;
-  /** Adds a write, without sending it. */
-  wait(write: ClientWrite): void;
+  /** Adds a write, without sending it. `behind`: those that wait already and are to come after it. */
+  wait(write: ClientWrite, behind?: readonly ClientWrite[]): void;
   /** Sends what nothing stands in the way of. */
   sendAll(): void;
   /** Ends a write that waits. */

@@ -27,7 +27,8 @@ export interface WriteQueueContext {
 }
 
 export interface WriteListener {
-  onAdded(write: ClientWrite): void;
+  /** `behind`: those that wait already and come after it. */
+  onAdded(write: ClientWrite, behind: readonly ClientWrite[]): void;
   onCommitted(write: ClientWrite): void;
   /** Refused or uncertain. */
   onFailed(write: ClientWrite, error: ReallyError): void;
@@ -108,10 +109,13 @@ export class WriteQueue implements KeptQueue {
     return this.#uid === uid;
   }
 
-  wait(write: ClientWrite): void {
-    write.blockers = blockersOf(write, this.waiting);
-    this.waiting.add(write);
-    this.#context.listener.onAdded(write);
+  wait(write: ClientWrite, behind: readonly ClientWrite[] = []): void {
+    for (const other of behind) this.waiting.delete(other);
+    for (const next of [write, ...behind]) {
+      next.blockers = blockersOf(next, this.waiting);
+      this.waiting.add(next);
+    }
+    this.#context.listener.onAdded(write, behind);
     this.#context.listener.onQueueChanged();
   }
 
