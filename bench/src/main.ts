@@ -63,7 +63,9 @@ async function measure(row: Row, name: TargetName): Promise<number> {
 async function run(row: Row): Promise<string[]> {
   const results = new Map<TargetName, number[]>(targets.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const name of targets) results.get(name)?.push(await measure(row, name));
+    // In turns, since what runs first in a round is a little slower.
+    const order = round % 2 === 0 ? targets : [...targets].reverse();
+    for (const name of order) results.get(name)?.push(await measure(row, name));
   }
   const values = targets.map((name) => median(results.get(name) ?? []));
   const [really = Number.NaN, ...rest] = values;
