@@ -192,7 +192,7 @@ describe('one page', () => {
     page.client.close();
   });
 
-  test('[TSC8] [TSC1] no other page is told of a write that was taken back while it was stored', async () => {
+  test('[TSC8] [TSC1] a write that is taken back while it is being stored is not told to other pages', async () => {
     const device = new FakeDevice();
     const first = await connectedPage(device);
     const second = await connectedPage(device);

@@ -22,7 +22,7 @@ export class PushBuffer {
   #kept: SentPush[] = [];
   #bytes = 0;
   #total = 0;
-  /** Replay points of the pushes before those. */
+  /** Replay points of older pushes, whose frames were dropped. */
   #replayPoints: (ReplayPoint | undefined)[] = [];
   /** Final pushes, which cannot be read again, with their numbers. */
   #finals: { readonly number: number; readonly push: SentPush }[] = [];
