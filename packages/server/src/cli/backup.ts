@@ -1,5 +1,6 @@
 import { appConfig } from '../app/config/selected-apps.js';
 import { backUpApp } from '../app/offline/back-up-app.js';
+import { quantity } from '../platform/quantity.js';
 import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
 import { openProgress } from './progress/progress.js';
 import { type ExitCode, printLine } from './report-error.js';
@@ -17,7 +18,7 @@ export async function runBackup(file = '', options: ProgramOptions): Promise<Exi
     progress: openProgress(),
     signal: stop.signal,
   });
-  const counts = `${objects.toLocaleString('en')} objects and ${changes.toLocaleString('en')} changes`;
+  const counts = `${quantity(objects, 'object')} and ${quantity(changes, 'change')}`;
   printLine(`backed up ${counts} up to position ${position} into ${file}`);
   return 0;
 }

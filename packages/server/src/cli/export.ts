@@ -2,6 +2,7 @@ import { ConfigError } from '../app/config/config.js';
 import { appConfig } from '../app/config/selected-apps.js';
 import { type ExportResult, exportApp, exportAppToFile } from '../app/offline/export-app.js';
 import { StartError } from '../app/start-error.js';
+import { quantity } from '../platform/quantity.js';
 import type { LineSink } from '../transfer/export-store.js';
 import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
 import { openProgress } from './progress/progress.js';
@@ -37,8 +38,8 @@ export async function runExport(
 }
 
 function report({ objects, changes, unfinished }: ExportResult, into: string): void {
-  const history = changes > 0 ? ` and ${changes.toLocaleString('en')} changes` : '';
-  printLine(`exported ${objects.toLocaleString('en')} objects${history}${into}`);
+  const history = changes > 0 ? ` and ${quantity(changes, 'change')}` : '';
+  printLine(`exported ${quantity(objects, 'object')}${history}${into}`);
   if (unfinished === 0) return;
   const which =
     unfinished === 1 ? 'A deletion is' : `${unfinished.toLocaleString('en')} deletions are`;

@@ -1,6 +1,7 @@
 import { ConfigError } from '../app/config/config.js';
 import { appConfig } from '../app/config/selected-apps.js';
 import { importApp } from '../app/offline/import-app.js';
+import { quantity } from '../platform/quantity.js';
 import type { Imported } from '../transfer/import-store.js';
 import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
 import { openProgress } from './progress/progress.js';
@@ -33,7 +34,7 @@ function report(imported: Imported): void {
   const rest = counted
     .filter(([count]) => count > 0)
     .map(([count, what]) => `; ${count.toLocaleString('en')} ${what}`);
-  printLine(`imported ${written.toLocaleString('en')} objects${rest.join('')}`);
+  printLine(`imported ${quantity(written, 'object')}${rest.join('')}`);
   for (const line of missing) printLine(`missing: ${line}`);
   if (missingCount > missing.length) {
     printLine(

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { namesOf } from '@really/protocol';
 import type { Model } from '../model/model.js';
+import { quantity } from '../platform/quantity.js';
 import type { ObjectWithHistory, StoredObject } from '../store/stored-object.js';
 import type { RestoredObject } from '../store/write-group.js';
 import { fitModel, misfitsOf } from './fit-model.js';
@@ -229,7 +230,9 @@ export class StoreImport {
     const before =
       written === 0
         ? 'nothing was imported'
-        : `${written.toLocaleString('en')} objects before it were imported and stay`;
+        : written === 1
+          ? 'the object before it was imported and stays'
+          : `${quantity(written, 'object')} before it were imported and stay`;
     return new ImportRefused([
       ...problems,
       `${before}; repeat the call to continue once that is fixed`,
