@@ -73,6 +73,8 @@ export interface JobQueueOptions extends Omit<DurableQueueOptions, 'notBefore' |
   readonly moveToDeadLetters?:
     | ((job: Job, why: Pick<DeadLetter, 'attempts' | 'reason'>) => Promise<void>)
     | undefined;
+  /** Called with the R of each job that will not run again: done, given up, or erased by others. */
+  readonly ended?: ((r: string) => void) | undefined;
 }
 
 /** Milliseconds after which an unavailable store is tried again: not a failed attempt. */
@@ -114,7 +116,11 @@ export class JobQueue {
     this.#queue = new DurableQueue({
       ...options,
       notBefore: (entry) => this.#notBefore(jobOf(entry)),
-      work: (r) => this.#work(r),
+      work: async (r) => {
+        const attempt = await this.#work(r);
+        if (attempt.kind === 'done') options.ended?.(r);
+        return attempt;
+      },
     });
   }
 

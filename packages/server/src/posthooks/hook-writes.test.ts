@@ -5,8 +5,12 @@ import { type TestApp, testApp } from '../commands/test-app.fixture.js';
 import type { OutboxEntry } from '../commands/write/outbox-entry.js';
 import type { Job, JobOutcome } from '../jobs/job-queue.js';
 import type { ScriptEffect } from '../model/hook-state.js';
+import { type ControlledStore, controlled } from '../objects/controlled-store.fixture.js';
 import { SystemRecords } from '../objects/system-records.js';
 import { silentLog } from '../platform/log.js';
+import type { Platform } from '../platform/platform.js';
+import { openMemoryStore } from '../store/memory/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
 import { HookWrites } from './hook-writes.js';
 
 const amal = { uid: 'amal' };
@@ -184,4 +188,22 @@ test('[HRD1] so many runs are in parts at a time, and others wait with nothing w
   const [first, last] = [runs[0], runs.at(-1)];
   while ((await first?.part())?.kind === 'continued');
   expect(await last?.all(effects)).toHaveLength(3);
+});
+
+test('[HRD1] a run whose parts cannot be stored keeps no other waiting', async () => {
+  let store: ControlledStore | undefined;
+  const open = (platform: Platform) => {
+    store = controlled(openMemoryStore({}, platform));
+    return store;
+  };
+  const { app } = await openRun(await testApp({ models, open }));
+  const effects: ScriptEffect[] = Array.from({ length: 101 }, () => ['create', '/notes', {}]);
+  for (let n = 0; n < 16; n++) {
+    const run = await openRun(app);
+    const job = await run.job();
+    store?.failNext(new StoreUnavailable('the disk is full'));
+    await expect(run.writes.write(job, entry, effects)).rejects.toThrow('server.unavailable');
+  }
+  const outcomes = await (await openRun(app)).all(effects);
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['continued', 'continued', 'erased']);
 });

@@ -57,7 +57,7 @@ type Committed =
  */
 export class HookWrites {
   readonly #options: HookWritesOptions;
-  /** Rs of the entries with parts. */
+  /** Rs of the entries with parts, or whose parts are being stored. */
   readonly #spread = new Set<string>();
 
   constructor(options: HookWritesOptions) {
@@ -102,8 +102,8 @@ export class HookWrites {
     return effects.length < 2 ? tooLarge : await this.#split(job, effects, [part, ...others]);
   }
 
-  /** The run is over, with or without success. */
-  forget({ r }: Job): void {
+  /** The run of this entry is over, with or without success. */
+  forget(r: string): void {
     this.#spread.delete(r);
   }
 
@@ -112,7 +112,15 @@ export class HookWrites {
     if (this.#spread.size >= mostSpread) return { kind: 'postponed', ms: spreadRetry };
     this.#spread.add(job.r);
     const size = Math.min(effectsTogether, Math.ceil(effects.length / 2));
-    return await this.#store(job, inParts(effects, size), { parts: [], erases: [] });
+    let isStored = false;
+    try {
+      const outcome = await this.#store(job, inParts(effects, size), { parts: [], erases: [] });
+      isStored = outcome.kind === 'continued';
+      return outcome;
+    } finally {
+      // It is executed again: until then others may have its place.
+      if (!isStored) this.#spread.delete(job.r);
+    }
   }
 
   /** Makes two parts of one that is too large for a commit. */

@@ -76,8 +76,8 @@ export class Outbox {
         const what = `${data.model} ${data.hook}`;
         const records = readEntry(data)?.parts;
         await deadLetters.add({ kind: 'hook', from: r, about, what, ...why, work: data, records });
-        this.#writes.forget(job);
       },
+      ended: (r) => this.#writes.forget(r),
     });
     this.#writes = new HookWrites({
       ...{ services, contexts, deliveries: options.deliveries },
