@@ -159,6 +159,53 @@ describe('the durable queue', () => {
     expect(bench.queue?.pending).toBe(0);
   });
 
+  test('[POST3] a key written faster than it is worked off does not keep later entries of others out', async () => {
+    const { add, begun } = bind(fresh());
+    const { slow, open, reads } = gated(bench.store);
+    const work = async (r: string) => {
+      begun.push(r);
+      await bench.store.commit([{ writes: [], erases: [r] }]);
+      return done;
+    };
+    bench.start({ work }, slow);
+    await open();
+    const busy = await add(...Array.from({ length: 800 }, () => 'busy'));
+    const others: string[] = [];
+    while (begun.length < busy.length + others.length) {
+      const key = `other${others.length}`;
+      if (others.length < 10) others.push(...(await add(key)));
+      if (others.length < 10)
+        busy.push(...(await add(...Array.from({ length: 20 }, () => 'busy'))));
+      await open();
+    }
+    // 100 entries are read at a time, and every second time for the key that has waited.
+    expect(begun.indexOf(others[0] ?? '')).toBeLessThan(200);
+    expect(begun.indexOf(others[9] ?? '')).toBeLessThan(400);
+    expect(begun.filter((r) => busy.includes(r))).toEqual(busy);
+    expect(bench.queue?.pending).toBe(0);
+    // One read for each 16 entries of the busy key, and one for each 100 of all.
+    expect(reads()).toBeLessThan(90);
+  });
+
+  test('[POST3] starved keys are read for in turn, and each goes on in order', async () => {
+    const { add, begun } = bind(fresh());
+    const keys = Array.from({ length: 600 }, (_, n) => ['a', 'b', `c${n}`][n % 3] ?? '');
+    const rs = await add(...keys, 'a', 'b');
+    keys.push('a', 'b');
+    const work = async (r: string) => {
+      begun.push(r);
+      await bench.store.commit([{ writes: [], erases: [r] }]);
+      return done;
+    };
+    bench.start({ work, window: 50 });
+    await expect.poll(() => begun.length).toBe(rs.length);
+    for (const key of ['a', 'b']) {
+      const own = rs.filter((_, index) => keys[index] === key);
+      expect(begun.filter((r) => own.includes(r))).toEqual(own);
+    }
+    expect(new Set(begun).size).toBe(rs.length);
+  });
+
   test('[POST3] entries added while the store is read are taken once, and after earlier ones', async () => {
     const { add, begun } = bind(fresh());
     const { slow, open } = gated(bench.store);
@@ -265,10 +312,12 @@ function bind(bench: Bench) {
 /** A store whose pages arrive when the test opens the gate. */
 function gated(store: Store) {
   const gates: (() => void)[] = [];
+  let reads = 0;
   const slow: QueueStore = {
     count: (query) => store.count(query),
     async created(...asked) {
       const answer = await store.created(...asked);
+      reads += 1;
       await new Promise<void>((resolve) => gates.push(resolve));
       return answer;
     },
@@ -278,5 +327,5 @@ function gated(store: Store) {
     for (const gate of gates.splice(0)) gate();
     await quiet();
   };
-  return { slow, open };
+  return { slow, open, reads: () => reads };
 }

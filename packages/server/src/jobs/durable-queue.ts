@@ -3,7 +3,7 @@ import type { Log } from '../platform/log.js';
 import type { Platform, Timer } from '../platform/platform.js';
 import { Fifo } from '../platform/scheduling/fifo.js';
 import type { Store } from '../store/store.js';
-import type { Scope } from '../store/store-reads.js';
+import type { CreatedEntry, Scope } from '../store/store-reads.js';
 import type { Pos, StoredObject } from '../store/stored-object.js';
 
 /** The outcome of an attempt: no more to do, or to be retried after some milliseconds. */
@@ -43,8 +43,6 @@ interface EntryGroup {
   readonly waiting: string[];
   timer: Timer | undefined;
   readonly isUrgent: boolean;
-  /** The position of its first entry that was skipped because enough were in memory. */
-  skippedFrom: Pos | undefined;
 }
 
 const page = 100;
@@ -59,7 +57,9 @@ const storeRetry = 1000;
 /**
  * A durable queue of entries in the store: each stays until its work is done, across restarts;
  * those with the same ordering key run one after the other, different keys in parallel. It follows
- * the positions of the entries, with a window of them in memory; the bus only wakes it.
+ * the positions of the entries, with a window of them in memory; the bus only wakes it. Entries of a
+ * key that has enough in memory are passed by: reading goes on to those of other keys, and comes
+ * back to this key, from a position of its own, when its entries in memory are done.
  */
 export class DurableQueue {
   readonly #options: DurableQueueOptions;
@@ -70,10 +70,17 @@ export class DurableQueue {
   readonly #expected = new Set<string>();
   /** Entries whose work ended while a page was being read, which may still contain them. */
   readonly #ended = new Set<string>();
+  /** Keys with entries that were passed by, and the position from which on they were. */
+  readonly #passedBy = new Map<string, Pos>();
+  /** Those of them with nothing left in memory, in the order in which they are read for. */
+  readonly #starved = new Set<string>();
   readonly #working = new Set<Promise<void>>();
   readonly #prefix: string;
+  /** Every entry up to here was read, and is in memory, done, or passed by. Never goes back. */
   #through: Pos = 0;
   #mayHaveMore = true;
+  /** The last read was for a starved key: the next one is for new entries, if there are any. */
+  #refilled = false;
   #pending = 0;
   #reading = false;
   #retry: Timer | undefined;
@@ -94,6 +101,11 @@ export class DurableQueue {
     return this.#working.size;
   }
 
+  /** True where nothing that was read is left. */
+  get #isIdle(): boolean {
+    return this.#known.size === 0 && this.#passedBy.size === 0;
+  }
+
   /**
    * Begins with the stored entries. Resolves with their number when the first of them are begun;
    * never rejects.
@@ -108,7 +120,7 @@ export class DurableQueue {
       this.#mayHaveMore = true;
       this.#pump();
     });
-    const [stored] = await Promise.all([this.#count(), this.#read()]);
+    const [stored] = await Promise.all([this.#count(), this.#read(() => this.#readNew())]);
     return stored;
   }
 
@@ -165,8 +177,11 @@ export class DurableQueue {
       const group = this.#groups.get(name);
       if (group) void this.#begin(name, group);
     }
-    const mayRead = this.#mayHaveMore && !this.#reading && !this.#retry;
-    if (mayRead && this.#known.size < window) void this.#read();
+    if (this.#reading || this.#retry || this.#known.size >= window) return;
+    const [starved] = this.#starved;
+    this.#refilled = starved !== undefined && !(this.#mayHaveMore && this.#refilled);
+    if (starved !== undefined && this.#refilled) void this.#read(() => this.#refill(starved));
+    else if (this.#mayHaveMore) void this.#read(() => this.#readNew());
   }
 
   /** Resolves when the first entry of the group was tried. */
@@ -207,10 +222,8 @@ export class DurableQueue {
       this.#makeReady(name, group);
       return;
     }
-    this.#groups.delete(name);
-    if (group.skippedFrom === undefined) return;
-    this.#through = Math.min(this.#through, group.skippedFrom - 1);
-    this.#mayHaveMore = true;
+    if (this.#passedBy.has(name)) this.#starved.add(name);
+    else this.#groups.delete(name);
   }
 
   #schedule(name: string, group: EntryGroup, after: number): void {
@@ -226,22 +239,12 @@ export class DurableQueue {
     });
   }
 
-  async #read(): Promise<void> {
+  /** Never rejects. */
+  async #read(page: () => Promise<void>): Promise<void> {
+    const { log, platform } = this.#options;
     this.#reading = true;
-    this.#mayHaveMore = false;
-    const { store, scope, log, platform } = this.#options;
-    const from = this.#through;
     try {
-      const { entries, through } = await store.created(scope, from, page);
-      // If it was reset meanwhile, earlier entries must be read before this page.
-      if (this.#through === from) {
-        this.#through = through;
-        if (entries.length === page) this.#mayHaveMore = true;
-        else if (entries.length === 0 && this.#known.size === 0 && !this.#mayHaveMore) {
-          this.#pending = 0;
-        }
-        for (const { object, pos } of entries) this.#enqueue(object, pos);
-      }
+      await page();
     } catch (error) {
       if (!this.#closed) {
         log.warn({ err: error }, 'the durable queue cannot be read');
@@ -257,23 +260,68 @@ export class DurableQueue {
     this.#pump();
   }
 
-  #enqueue(entry: StoredObject, pos: Pos): void {
-    if (this.#known.has(entry.r) || this.#ended.has(entry.r)) return;
-    const name = this.#keyOf(entry);
+  /** Reads the next entries that were never read. */
+  async #readNew(): Promise<void> {
+    this.#mayHaveMore = false;
+    const { store, scope } = this.#options;
+    const { entries, through } = await store.created(scope, this.#through, page);
+    this.#through = through;
+    if (entries.length === page) this.#mayHaveMore = true;
+    else if (entries.length === 0 && !this.#mayHaveMore && this.#isIdle) {
+      this.#pending = 0;
+    }
+    for (const entry of entries) this.#enqueue(entry);
+  }
+
+  /** Reads on for a starved key, and for all that were passed by in the same stretch. */
+  async #refill(starved: string): Promise<void> {
+    const { store, scope } = this.#options;
+    const from = this.#passedBy.get(starved) ?? this.#through;
+    const { entries, through } = await store.created(scope, from - 1, page);
+    const covered = new Map([...this.#passedBy].filter(([, first]) => first >= from));
+    const end = Math.min(through, this.#through);
+    for (const { object, pos } of entries) {
+      const name = this.#keyOf(object);
+      const first = covered.get(name) ?? Number.POSITIVE_INFINITY;
+      if (pos < first || pos > end || this.#take(name, object)) continue;
+      this.#passedBy.set(name, pos);
+      covered.delete(name);
+    }
+    for (const [name, first] of covered) this.#passedBy.set(name, Math.max(first, end + 1));
+    if (end === this.#through) for (const name of covered.keys()) this.#catchUp(name);
+    // If nothing was found for it yet, others have their turn first.
+    if (this.#starved.delete(starved)) this.#starved.add(starved);
+  }
+
+  /** Nothing of this key is only in the store any more. */
+  #catchUp(name: string): void {
+    this.#passedBy.delete(name);
+    if (this.#starved.delete(name)) this.#groups.delete(name);
+  }
+
+  #enqueue({ object, pos }: CreatedEntry): void {
+    if (this.#known.has(object.r) || this.#ended.has(object.r)) return;
+    const name = this.#keyOf(object);
+    if (!this.#passedBy.has(name) && !this.#take(name, object)) this.#passedBy.set(name, pos);
+  }
+
+  /** False where enough of the key are in memory. */
+  #take(name: string, entry: StoredObject): boolean {
     const group = this.#groups.get(name);
-    if (!group) {
-      this.#schedule(name, this.#newGroup(entry), this.#options.notBefore?.(entry) ?? 0);
-    } else if (group.skippedFrom !== undefined || group.waiting.length >= maxPerKey) {
-      group.skippedFrom = Math.min(group.skippedFrom ?? pos, pos);
-    } else {
+    if (group && group.waiting.length >= maxPerKey) return false;
+    if (group && group.waiting.length > 0) {
       this.#known.add(entry.r);
       group.waiting.push(entry.r);
+      return true;
     }
+    this.#starved.delete(name);
+    this.#schedule(name, this.#newGroup(entry), this.#options.notBefore?.(entry) ?? 0);
+    return true;
   }
 
   #newGroup(entry: StoredObject): EntryGroup {
     const isUrgent = this.#options.isUrgent?.(entry) ?? false;
-    const group = { waiting: [entry.r], timer: undefined, isUrgent, skippedFrom: undefined };
+    const group = { waiting: [entry.r], timer: undefined, isUrgent };
     this.#known.add(entry.r);
     this.#groups.set(this.#keyOf(entry), group);
     return group;
