@@ -264,9 +264,9 @@ export class DurableQueue {
   async #readNew(): Promise<void> {
     this.#mayHaveMore = false;
     const { store, scope } = this.#options;
-    const { entries, through } = await store.created(scope, this.#through, page);
+    const { entries, through, more } = await store.created(scope, this.#through, page);
     this.#through = through;
-    if (entries.length === page) this.#mayHaveMore = true;
+    if (more) this.#mayHaveMore = true;
     else if (entries.length === 0 && !this.#mayHaveMore && this.#isIdle) {
       this.#pending = 0;
     }

@@ -94,7 +94,7 @@ export class CurrentStore implements Store {
     if (entries.length === page.entries.length || page.entries.length < limit) {
       return { ...page, entries };
     }
-    // A shorter page would look like the last one.
+    // So that it stays full.
     const rest = await this.created(scope, page.through, limit - entries.length, patience);
     return { ...rest, entries: [...entries, ...rest.entries] };
   }

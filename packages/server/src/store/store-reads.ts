@@ -79,7 +79,12 @@ export interface Created {
   readonly entries: readonly CreatedEntry[];
   readonly through: Pos;
   readonly gone: boolean;
+  /** There may be more after `through`. */
+  readonly more?: true | undefined;
 }
+
+/** Characters of JSON at which a page of creations ends, with at least one. */
+export const createdPageSize = 1024 * 1024;
 
 export interface CreatedEntry {
   readonly pos: Pos;

@@ -101,9 +101,10 @@ export interface Store {
   history(r: string, after: number, limit: number, options?: ReadOptions): Promise<History>;
 
   /**
-   * Creations in a collection after position `after`, ascending, at most `limit`. `through` is the
-   * position up to which the result is complete: where `entries` are fewer than `limit` it is the
-   * position of the store at the moment of reading. Omits objects deleted since. `gone` where the
+   * Creations in a collection after position `after`, ascending, at most `limit`, and about as many
+   * as `createdPageSize` says: `more` where one of these ended the page. `through` is the position
+   * up to which the result is complete: without `more` it is the position of the store at the
+   * moment of reading. Omits objects deleted since. `gone` where the
    * store no longer has everything since then, or never had that position. A creation is kept as
    * long as its object lives, whatever the retention.
    */

@@ -109,7 +109,7 @@ export class CollectionCatchUp {
     }
     subscription.pos = Math.max(subscription.pos, page.through);
     // Live after the last page, unless the collection applied a creation meanwhile.
-    if (page.entries.length < creationPage && subscription.pos >= subscription.topic.appliedPos)
+    if (!page.more && subscription.pos >= subscription.topic.appliedPos)
       subscription.progress = 'live';
   }
 }

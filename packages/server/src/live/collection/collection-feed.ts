@@ -130,7 +130,7 @@ export class CollectionFeed implements LogFollower {
           await slice.run(this.#deps.delivery.deliver(topic, creationOf(entry)));
         }
         at = page.through;
-        if (page.entries.length < creationPage && at >= this.#context.cursor.received) break;
+        if (!page.more && at >= this.#context.cursor.received) break;
       }
     } catch (error) {
       this.#failLive(topic, error);

@@ -64,7 +64,7 @@ export class Webhooks {
     const known = new Set(endpoints.map(({ name }) => name));
     const scope = { names: ['_webhooks', 'deliveries'], parents: ['*'] };
     for (let after = 0; ; ) {
-      const { entries, through } = await services.store.created(scope, after, page);
+      const { entries, through, more } = await services.store.created(scope, after, page);
       for (const { object } of entries) {
         const endpoint = object.r.split('/')[2] ?? '';
         if (!known.has(endpoint))
@@ -74,7 +74,7 @@ export class Webhooks {
             reason: 'the app has no such webhook any more',
           });
       }
-      if (entries.length < page || this.#closed) return;
+      if (!more || this.#closed) return;
       after = through;
     }
   }

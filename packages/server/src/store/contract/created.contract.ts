@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Scope } from '../store-reads.js';
+import { createdPageSize, type Scope } from '../store-reads.js';
 import { creation, deletion, layout, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
@@ -41,6 +41,24 @@ export function createdContract(open: OpenStore): void {
       });
       expect(await rs(users, 2, 2)).toEqual({ rs: ['/users/3'], through: 4, gone: false });
       expect(await rs(users, 0, 3)).toMatchObject({ through: 3 });
+    });
+
+    test('a page ends where it has enough bytes, with at least one, and says that there is more', async () => {
+      const text = 'x'.repeat(createdPageSize / 4);
+      await subject.commit(creation('/users/1', { text: text.repeat(5) }));
+      await subject.commit(...[2, 3, 4, 5].map((id) => creation(`/users/${id}`, { text })));
+      const pages: string[][] = [];
+      for (let after = 0, more: true | undefined = true; more; ) {
+        const page = await subject.store.created(users, after, 100);
+        pages.push(page.entries.map(({ object }) => object.r));
+        expect(page.through).toBe(page.more ? page.entries.at(-1)?.pos : 5);
+        ({ through: after, more } = page);
+      }
+      expect(pages[0]).toEqual(['/users/1']);
+      expect(pages.length).toBeGreaterThan(2);
+      expect(pages.flat()).toEqual([1, 2, 3, 4, 5].map((id) => `/users/${id}`));
+      expect((await subject.store.created(users, 0, 1)).more).toBe(true);
+      expect((await subject.store.created(users, 5, 1)).more).toBeUndefined();
     });
 
     test('only creations in the scope: all, some or no parents named', async () => {

@@ -17,7 +17,16 @@ import { makeEpoch } from '../make-epoch.js';
 import { compareSortPositions, isMistyped, sortPositionOf } from '../order.js';
 import type { Epoch, Store } from '../store.js';
 import { QueryTimeout, StoreUnavailable } from '../store-errors.js';
-import type { Changes, Created, History, Order, Outdated, Query, Scope } from '../store-reads.js';
+import {
+  type Changes,
+  type Created,
+  createdPageSize,
+  type History,
+  type Order,
+  type Outdated,
+  type Query,
+  type Scope,
+} from '../store-reads.js';
 import type { ObjectWithHistory, Pos, StoredObject } from '../stored-object.js';
 import type {
   GroupOutcome,
@@ -145,12 +154,16 @@ class MemoryStore implements Store, ExportReader {
     this.#assertOpen();
     if (after > this.#position) return { entries: [], through: this.#position, gone: true };
     const isInScope = scopeTest(scope);
-    const entries = [...this.#collection(scope.names).creations()]
+    const all = [...this.#collection(scope.names).creations()]
       .filter((entry) => entry.pos > after && isInScope(entry.object.r))
-      .sort((a, b) => a.pos - b.pos)
-      .slice(0, limit);
-    const last = entries[limit - 1];
-    return { entries, through: last?.pos ?? this.#position, gone: false };
+      .sort((a, b) => a.pos - b.pos);
+    let left = createdPageSize;
+    for (const [index, entry] of all.entries()) {
+      left -= JSON.stringify(entry).length;
+      if (index + 1 < limit && left > 0) continue;
+      return { entries: all.slice(0, index + 1), through: entry.pos, gone: false, more: true };
+    }
+    return { entries: all, through: this.#position, gone: false };
   }
 
   async changes(scope: Scope, after: Pos, limit: number): Promise<Changes> {

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { StoredFieldType } from '../collection-layout.js';
-import type { Scope } from '../store-reads.js';
+import { createdPageSize, type Scope } from '../store-reads.js';
 import type { Pos } from '../stored-object.js';
 import { unpackFilter } from './sql/packed-filter.js';
 import {
@@ -47,6 +47,7 @@ function compiled({ filter, ...query }: ThreadQuery): CompiledQuery {
 }
 
 type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
+type CreationRow = readonly [...KeyedRow, ...change: PublishedRow];
 
 /**
  * Answers reads that may take long, over one connection. Results are JSON text, which is cheap to
@@ -144,32 +145,35 @@ export class Reader {
     if (after > position) return `{"entries":[],"through":${position},"gone":true}`;
     const rows = this.#exists(scope) ? this.#creations(scope, after, limit) : [];
     const print = rPrinter(scope.names);
-    const entries = rows.map(([id, parents, ...rest]) => {
+    const entries: string[] = [];
+    let left = createdPageSize;
+    for (const [id, parents, ...rest] of rows) {
       const r = print(parents, id);
       const object = rest.slice(0, 5) as unknown as ObjectRow;
       const change = rest.slice(5) as unknown as PublishedRow;
-      return `{"pos":${change[0]},"change":${publishedJson(r, change)},"object":${objectJson(r, object)}}`;
-    });
-    const last = rows.length < limit ? position : (rows.at(-1)?.[7] ?? position);
-    return `{"entries":[${entries.join()}],"through":${last},"gone":false}`;
+      const [pos] = change;
+      const entry = `{"pos":${pos},"change":${publishedJson(r, change)},"object":${objectJson(r, object)}}`;
+      entries.push(entry);
+      left -= entry.length;
+      if (entries.length < limit && left > 0) continue;
+      return `{"entries":[${entries.join()}],"through":${pos},"gone":false,"more":true}`;
+    }
+    return `{"entries":[${entries.join()}],"through":${position},"gone":false}`;
   }
 
-  #creations(
-    scope: Scope,
-    after: Pos,
-    limit: number,
-  ): (readonly [id: string, parents: string, ...object: ObjectRow, ...change: PublishedRow])[] {
+  /** Row by row, as `#page`. */
+  #creations(scope: Scope, after: Pos, limit: number): IterableIterator<CreationRow> {
     const table = rawSql(collectionTable(scope.names.join('/')));
     const columns = objectColumns
       .split(', ')
       .map((column) => `object.${column}`)
       .join(', ');
-    return this.#run(
+    const { text, values } =
       sql`SELECT id, parents, ${rawSql(columns)}, ${rawSql(publishedColumns('changes'))}
         FROM ${table} AS object CROSS JOIN changes ON changes.pos = object.born
         WHERE ${tick} AND object.deleted = 0 AND object.born > ${after} AND ${scopeCondition(scope)}
-        ORDER BY object.born LIMIT ${limit}`,
-    ) as [string, string, ...ObjectRow, ...PublishedRow][];
+        ORDER BY object.born LIMIT ${limit}`;
+    return this.#statements.get(text).iterate(...values) as IterableIterator<CreationRow>;
   }
 
   /** Follows the log of all changes: the cost is that of all changes since, in any collection. */
