@@ -14,6 +14,13 @@ const records = ['/_work-parts/1', '/_work-parts/2'];
 async function withLetter(limit = 10) {
   const platform = simulatedPlatform({ seed: 1 });
   const store = openMemoryStore({}, platform);
+  /** The limits of the pages of dead letters that were read. */
+  const pages: number[] = [];
+  const { created } = store;
+  store.created = async (...asked) => {
+    if (asked[0].names[0] === '_dead-letters') pages.push(asked[2]);
+    return await created.apply(store, asked);
+  };
   const objects = new Objects({ store, bus: localBus(), platform, log: silentLog });
   const ports = { store, objects, platform, log: silentLog, metrics: noMetrics };
   const deadLetters = new DeadLetters({ ...ports, limit, age: 1000 });
@@ -35,7 +42,7 @@ async function withLetter(limit = 10) {
       work: work.entries.map(({ object }) => object.data),
     };
   };
-  return { deadLetters, id: letter?.id ?? '', left, written, add };
+  return { deadLetters, id: letter?.id ?? '', left, written, add, pages, platform, objects };
 }
 
 test('[HRD1] [POST10] a dead letter keeps the records of its work, and is dropped with them', async () => {
@@ -61,4 +68,31 @@ test('[HRD1] [POST10] one that is dropped because there are too many goes with i
   const [other] = await deadLetters.list(10);
   expect(other).toMatchObject({ from: '/_work/2' });
   expect(other).not.toHaveProperty('records');
+});
+
+test('[POST10] none are read while none can be too many or too old', async () => {
+  const { deadLetters, written, add, pages, platform } = await withLetter(2);
+  await deadLetters.start();
+  expect(pages).toEqual([100]);
+  for (const r of ['/_work/2', '/_work/3']) {
+    await written.put(r, () => ({}));
+    await add(r, {});
+  }
+  // One too many is one to read.
+  expect(pages).toEqual([100, 1]);
+  expect(await deadLetters.list(10)).toHaveLength(2);
+  platform.advance(3_600_000);
+  await expect.poll(() => deadLetters.list(10)).toEqual([]);
+  deadLetters.close();
+});
+
+test('[HRD1] [POST10] one whose record is lost is dropped, and replayed, all the same', async () => {
+  const { deadLetters, id, left, written, add, objects } = await withLetter(1);
+  for (const r of ['/_work/2', '/_work/3']) await written.put(r, () => ({}));
+  await objects.writeAll([], { erases: records.slice(1) });
+  await add('/_work/2', { records: ['/_work-parts/lost'] });
+  expect(await deadLetters.find(id)).toBeUndefined();
+  expect(await left()).toMatchObject({ parts: [] });
+  const [other] = await deadLetters.list(10);
+  expect(await deadLetters.drop(other?.id ?? '')).toBe(true);
 });

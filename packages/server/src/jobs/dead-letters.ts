@@ -6,6 +6,7 @@ import type { Log } from '../platform/log.js';
 import type { Counter, Metrics } from '../platform/metrics.js';
 import type { Platform, Timer } from '../platform/platform.js';
 import type { Store } from '../store/store.js';
+import type { CreatedEntry } from '../store/store-reads.js';
 import type { StoredObject } from '../store/stored-object.js';
 
 /**
@@ -59,6 +60,8 @@ export class DeadLetters {
   readonly #options: DeadLettersOptions;
   readonly #added: Counter;
   #count = 0;
+  /** None is older; unknown until they are read. */
+  #oldest = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #closed = false;
 
@@ -159,8 +162,13 @@ export class DeadLetters {
     letters: readonly Pick<StoredDeadLetter, 'id' | 'records'>[],
     requests: readonly WriteRequest[],
   ): Promise<boolean> {
-    const erases = letters.flatMap(({ id, records = [] }) => [`/${collection}/${id}`, ...records]);
-    const { kind } = await this.#options.objects.writeAll(requests, { erases });
+    const { objects } = this.#options;
+    const records = letters.flatMap(({ records = [] }) => records);
+    // One that is not there would refuse the whole.
+    const heads = records.length > 0 ? await objects.heads(records) : [];
+    const stored = records.filter((_, index) => heads[index] && !heads[index].deleted);
+    const erases = [...letters.map(({ id }) => `/${collection}/${id}`), ...stored];
+    const { kind } = await objects.writeAll(requests, { erases });
     if (kind !== 'committed') return false;
     this.#count -= letters.length;
     return true;
@@ -171,14 +179,23 @@ export class DeadLetters {
     const { store, log, platform, limit, age } = this.#options;
     try {
       while (!this.#closed) {
-        const { entries } = await store.created(scope, 0, page);
-        const oldest = platform.clock.now() - age;
-        const tooMany = this.#count - limit;
-        const doomed = entries.filter(({ change }, index) => index < tooMany || change.at < oldest);
+        const tooMany = Math.max(0, this.#count - limit);
+        const now = platform.clock.now();
+        const tooOld = now - age;
+        const mayBeOld = this.#oldest < tooOld;
+        if (tooMany === 0 && !mayBeOld) return;
+        const most = mayBeOld ? page : Math.min(tooMany, page);
+        const { entries, more } = await store.created(scope, 0, most);
+        const isDoomed = ({ change }: CreatedEntry, index: number) => {
+          return index < tooMany || change.at < tooOld;
+        };
+        const doomed = entries.filter(isDoomed);
+        const kept = entries.find((entry, index) => !isDoomed(entry, index));
+        if (kept || !more) this.#oldest = kept?.change.at ?? now;
         if (doomed.length === 0) return;
         log.warn({ letters: doomed.length }, 'dead letters were dropped: too many, or too old');
         const letters = doomed.map(({ object }) => deadLetterOf(object));
-        await this.#erase(letters, []);
+        if (!(await this.#erase(letters, []))) return;
       }
     } catch (error) {
       if (!this.#closed) log.warn({ err: error }, 'the dead letters could not be cleaned up');
