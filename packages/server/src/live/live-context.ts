@@ -32,7 +32,10 @@ export interface LiveContext {
   readonly telemetry: PushTelemetry;
   /** What is committed, from memory if possible. */
   readonly objects: Pick<Objects, 'heads'> & NewestObjects;
-  readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
+  readonly limits: Pick<
+    Limits,
+    'subscriptions' | 'queries' | 'queryRows' | 'queryTime' | 'outputBuffer'
+  >;
   /** Charges the owner of a new window for what reading it took; without it nobody is charged. */
   readonly queryCharge?: Pick<QueryLimiter, 'spend'> | undefined;
   readonly budget: LiveBudget;

@@ -82,7 +82,7 @@ export interface LiveOptions {
   readonly budgets?: Budgets | undefined;
   readonly pace?: FanOutPace | undefined;
   readonly limits: LiveLimits &
-    Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
+    Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime' | 'outputBuffer'>;
 }
 
 /** Owns the work of ending what nobody resumes: however many leave at once, it takes one turn, as each address does. */

@@ -1,4 +1,5 @@
-import type { JsonValue } from '@really/protocol';
+import type { JsonObject, JsonValue } from '@really/protocol';
+import type { Change, StoredObject } from '../store/stored-object.js';
 import type { Write } from '../store/write-group.js';
 import type { PreparedWrite } from './write-request.js';
 
@@ -36,6 +37,18 @@ function sizeOf(value: JsonValue | undefined): number {
 export function estimateWriteBytes({ object, change }: Write): number {
   const size = estimateBytes(object.data);
   return 400 + size + (change.created === object.data ? size : estimateBytes(change.created));
+}
+
+/** Approximate bytes of changes that were read from a history or the log, with what they carry. */
+export function estimateChangeBytes(
+  entries: readonly { readonly change: Change; readonly object?: StoredObject | undefined }[],
+): number {
+  let size = 0;
+  for (const { change, object } of entries) {
+    size += 200 + estimateBytes(change.delta as unknown as JsonObject);
+    size += estimateBytes(change.created) + estimateBytes(object?.data);
+  }
+  return size;
 }
 
 /** As `estimateWriteBytes`, with the side writes. */

@@ -111,9 +111,8 @@ export class RevocationSource {
     try {
       const found = await this.#options.store.changes(scope, this.#position, page);
       if (found.gone) await this.#load();
-      for (const { object } of found.entries) if (!object.deleted) this.#apply(object);
-      const isAll = found.entries.length < page;
-      if (!found.gone) this.#position = isAll ? found.through : (found.entries.at(-1)?.pos ?? 0);
+      for (const { object } of found.entries) if (object && !object.deleted) this.#apply(object);
+      if (!found.gone) this.#position = found.through;
     } catch {
       // The store's failure is reported elsewhere; the next poll tries again.
     }

@@ -278,3 +278,11 @@ export const pageShares = 3;
 export function pageBytes({ outputBuffer }: Pick<Limits, 'outputBuffer'>): number {
   return pageShares * outputBuffer;
 }
+
+/**
+ * Approximate bytes that one command reads beside its page: targets of references (rule LIM15), or
+ * what changed since a position (rule LIM14).
+ */
+export function readBytes(limits: Pick<Limits, 'outputBuffer'>): number {
+  return 16 * pageBytes(limits);
+}

@@ -7,6 +7,7 @@ import {
   setMember,
 } from '@really/protocol';
 import type { Model } from '../model/model.js';
+import { estimateChangeBytes } from '../objects/estimate-bytes.js';
 import { sortFields } from '../store/order.js';
 import type { Store } from '../store/store.js';
 import type { Order, Scope } from '../store/store-reads.js';
@@ -29,11 +30,14 @@ export interface ChangesSincePagingOptions {
   readonly since: Pos;
   /** The time budget of the query. */
   readonly time: QueryTimeBudget;
+  /** Approximate bytes of changes and changed objects that it may keep; beyond: 410. */
+  readonly bytes: number;
 }
 
 /** An object changed since paging began, with the changes needed to restore its earlier state. */
 interface ChangedObject {
-  readonly object: StoredObject;
+  /** `undefined` until its last change is read. */
+  readonly object: StoredObject | undefined;
   /** The first change since paging began. */
   readonly first: Change;
   /** By relevant field, the first change since paging began that touched it. */
@@ -66,6 +70,7 @@ export class ChangesSincePaging {
   readonly #changed = new Map<string, ChangedObject>();
   #through: Pos;
   #changes = 0;
+  #bytes = 0;
 
   constructor(options: ChangesSincePagingOptions) {
     this.#options = options;
@@ -84,25 +89,28 @@ export class ChangesSincePaging {
 
   /** Reads the changes up to now. Throws 410 if they are gone or too many. */
   async catchUp(): Promise<void> {
-    const { store, scope, time } = this.#options;
+    const { store, scope, time, bytes } = this.#options;
     for (;;) {
-      const { entries, through, gone } = await store.changes(
+      const { entries, through, gone, more } = await store.changes(
         scope,
         this.#through,
         pageSize,
         time.patience,
       );
       this.#changes += entries.length;
-      if (gone || this.#changes > maxChanges) throw fail('position.gone');
+      this.#bytes += estimateChangeBytes(entries);
+      if (gone || this.#changes > maxChanges || this.#bytes > bytes) throw fail('position.gone');
       for (const { change, object } of entries) this.#note(change, object);
       this.#through = through;
-      if (entries.length < pageSize) return;
+      if (!more) return;
     }
   }
 
   /** The changed objects that still exist, in their current state. */
   objects(): StoredObject[] {
-    return [...this.#changed.values()].flatMap(({ object }) => (object.deleted ? [] : [object]));
+    return [...this.#changed.values()].flatMap(({ object }) =>
+      object && !object.deleted ? [object] : [],
+    );
   }
 
   /**
@@ -125,13 +133,17 @@ export class ChangesSincePaging {
     return { ...object, rev, data };
   }
 
-  #note(change: Change, object: StoredObject): void {
-    const known = this.#changed.get(object.r);
+  #note(change: Change, object: StoredObject | undefined): void {
+    const known = this.#changed.get(change.r);
     const touching = new Map(known?.touching);
     for (const field of this.#touchedBy(change)) {
       if (!touching.has(field)) touching.set(field, change);
     }
-    this.#changed.set(object.r, { object, first: known?.first ?? change, touching });
+    this.#changed.set(change.r, {
+      object: object ?? known?.object,
+      first: known?.first ?? change,
+      touching,
+    });
   }
 
   /** The relevant fields of a change. */

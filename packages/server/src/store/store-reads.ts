@@ -97,7 +97,12 @@ export interface Changes {
   readonly entries: readonly LoggedChange[];
   readonly through: Pos;
   readonly gone: boolean;
+  /** There may be more after `through`. */
+  readonly more?: true | undefined;
 }
+
+/** Characters of JSON at which a page of changes ends, with at least one. */
+export const changesPageSize = 1024 * 1024;
 
 export interface Outdated {
   readonly objects: readonly StoredObject[];
@@ -108,6 +113,9 @@ export interface Outdated {
 export interface LoggedChange {
   readonly pos: Pos;
   readonly change: Change;
-  /** The current object, a tombstone where it was deleted. */
-  readonly object: StoredObject;
+  /**
+   * With the object's last change: the object, a tombstone where it was deleted. So a page has it
+   * once, however often it changed.
+   */
+  readonly object?: StoredObject | undefined;
 }

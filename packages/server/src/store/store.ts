@@ -111,9 +111,10 @@ export interface Store {
   created(scope: Scope, after: Pos, limit: number, options?: ReadOptions): Promise<Created>;
 
   /**
-   * All changes of objects in a scope after position `after`, ascending, at most `limit`; `through`
-   * and `gone` as for `created`. A deleted object has only its deletion. Also `gone` where the
-   * history of any object of the collection was cut off after that position.
+   * All changes of objects in a scope after position `after`, ascending, at most `limit`, and about
+   * as many as `changesPageSize` says: `more` where that ended the page. `through` and `gone` as for
+   * `created`. A deleted object has only its deletion. Also `gone` where the history of any object
+   * of the collection was cut off after that position.
    */
   changes(scope: Scope, after: Pos, limit: number, options?: ReadOptions): Promise<Changes>;
 

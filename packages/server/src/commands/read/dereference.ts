@@ -12,7 +12,7 @@ import { holdsReference } from '../../model/validation/references.js';
 import { view, visibleBody } from '../../model/view/view.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 import { judgedAsNewest } from '../../objects/judged-again.js';
-import { pageBytes } from '../../platform/limits.js';
+import { pageBytes, readBytes } from '../../platform/limits.js';
 import { Slice } from '../../platform/scheduling/slices.js';
 import { assertAuthorizable } from '../../queries/access-scope.js';
 import type { StoredObject } from '../../store/stored-object.js';
@@ -25,9 +25,6 @@ interface Showing {
   readonly shown: JsonObject;
   size: number;
 }
-
-/** Targets of one command are read up to this many times the bytes of a page. */
-const targetPages = 16;
 
 /** By field, then by R. */
 type Shown = Map<Field, Map<string, Showing>>;
@@ -111,7 +108,7 @@ async function loadTargets(
   for (const known of found.values()) for (const r of known.keys()) rs.add(r);
   const all = [...rs];
   const slice = new Slice(context.services.platform.clock);
-  let left = targetPages * pageBytes(context.services.limits);
+  let left = readBytes(context.services.limits);
   for (let index = 0; index < all.length; index += loadedTogether) {
     const portion = all.slice(index, index + loadedTogether);
     if (left < 0) {

@@ -9,7 +9,7 @@ import {
 import type { Model, ModelSet } from '../../model/model.js';
 import { groupKeyOf, mayHide, viewReads, visibleBody } from '../../model/view/view.js';
 import { storeFailure, unavailable } from '../../objects/unavailable.js';
-import { pageBytes } from '../../platform/limits.js';
+import { pageBytes, readBytes } from '../../platform/limits.js';
 import { ChangesSincePaging } from '../../queries/changes-since-paging.js';
 import { filterOf, isKnownPath } from '../../queries/filter.js';
 import { ownerOf } from '../../queries/owner.js';
@@ -176,9 +176,10 @@ function changesIn(
   { context, scope, model, pageQuery: { order }, search: { time } }: ReadPlan,
   since: Pos,
 ): ChangesSincePaging {
-  const { store } = context.services;
+  const { store, limits } = context.services;
   const whole = mayHide(model, sortFields(order));
-  return new ChangesSincePaging({ store, scope, model, order, whole, since, time });
+  const bytes = readBytes(limits);
+  return new ChangesSincePaging({ store, scope, model, order, whole, since, time, bytes });
 }
 
 /** The position after which a window begins (rule REA14). */

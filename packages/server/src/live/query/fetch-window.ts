@@ -1,4 +1,5 @@
 import type { Model } from '../../model/model.js';
+import { estimateBytes } from '../../objects/estimate-bytes.js';
 import type { PageStart } from '../../queries/page-tokenizer.js';
 import { type Hit, Search } from '../../queries/search.js';
 import type { LiveContext } from '../live-context.js';
@@ -13,6 +14,12 @@ export type WindowSearch = Pick<
   readonly isCharged?: boolean | undefined;
 };
 
+/** Approximate bytes that a search may still find; `take` throws where that is more than is left. */
+export interface WindowRoom {
+  readonly left: number;
+  take(bytes: number): void;
+}
+
 /**
  * The first `limit` objects of a query that the reader may subscribe to, in order; fewer only if
  * there are no more. An object that moves between pages is returned once, at its last position.
@@ -22,6 +29,7 @@ export async function fetchWindow(
   model: Model,
   { auth, finder, owner, scope, filter, order, from, isCharged }: WindowSearch,
   limit: number,
+  room?: WindowRoom,
 ): Promise<Hit[]> {
   const search = new Search({
     services: { ...context, queryLimiter: isCharged ? context.queryCharge : undefined },
@@ -36,7 +44,9 @@ export async function fetchWindow(
   const found = new Map<string, Hit>();
   let start: PageStart | undefined = from && { place: from, back: false };
   for (;;) {
-    const hits = await search.page({ start, skip: 0, limit });
+    // A page ends early only where it has more than there is room for.
+    const hits = await search.page({ start, skip: 0, limit, bytes: room && room.left + 1 });
+    room?.take(bytesOf(hits));
     for (const hit of await subscribable(context, model, hits, { auth, finder })) {
       const { r } = hit.object;
       found.delete(r);
@@ -47,6 +57,10 @@ export async function fetchWindow(
     start = { place: last.place, back: false };
   }
   return [...found.values()].slice(0, limit);
+}
+
+function bytesOf(hits: readonly Hit[]): number {
+  return hits.reduce((sum, { object }) => sum + estimateBytes(object.data), 0);
 }
 
 async function subscribable(

@@ -324,6 +324,45 @@ describe('[RES2] a resumed query', () => {
     ]);
   });
 
+  test('[LIM14] finds its position gone where what it missed, or its window, is too large', async () => {
+    // Sixteen pages of three buffers: 48,000 bytes.
+    const on = await setUpLive({ limits: { outputBuffer: 1000 } });
+    const b = 'x'.repeat(5000);
+    for (let n = 1; n <= 5; n++) await on.create(`/users/${n}`, { a: n, b });
+    const connection = new FakeConnection();
+    await subscribe(on, connection);
+    await on.set('/users/1', { a: 2 });
+    await settle();
+    const since = connection.receivedRaw().at(-1)?.meta?.pos;
+    await on.set('/users/2', { a: 3 });
+    const next = new FakeConnection();
+    await subscribe(on, next, 10, since);
+    expect(next.summaries()).toEqual(['updated 2']);
+    // Not in the window, but read.
+    for (let n = 0; n < 9; n++) await on.set('/users/2', { a: -n, b: `${b}${n}` });
+    await expect(subscribe(on, new FakeConnection(), 10, since)).rejects.toThrow('position.gone');
+    for (let n = 6; n <= 10; n++) await on.create(`/users/${n}`, { a: n, b });
+    await settle();
+    const later = connection.receivedRaw().at(-1)?.meta?.pos;
+    await on.set('/users/3', { a: 4 });
+    await expect(subscribe(on, new FakeConnection(), 10, later)).rejects.toThrow('position.gone');
+  });
+
+  test('replays what it missed from several pages of the log', async () => {
+    const on = await setUpLive();
+    await on.create('/users/1', { a: 1 });
+    const connection = new FakeConnection();
+    await subscribe(on, connection);
+    const b = 'x'.repeat(400_000);
+    const next = await reconnect(on, connection, async () => {
+      for (let n = 2; n <= 6; n++) await on.create(`/users/${n}`, { a: n, b });
+      for (let n = 2; n <= 6; n++) await on.set(`/users/${n}`, { a: n + 1, b: `${b}${n}` });
+    });
+    const ns = [2, 3, 4, 5, 6];
+    const created = ns.map((n) => `created /users/${n}`);
+    expect(next.summaries()).toEqual([...created, ...ns.map(() => 'updated 2')]);
+  });
+
   test('fails if its rows exceed the limit, as its position alone is not enough', async () => {
     const on = await setUpLive({ limits: { queryRows: 3 } });
     for (const n of [1, 2, 3]) await on.create(`/users/${n}`, { a: n });

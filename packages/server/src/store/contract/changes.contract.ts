@@ -10,19 +10,19 @@ export function changesContract(open: OpenStore): void {
   describe('changes', () => {
     const subject = StoreUnderTest.each(open, { history: 5 });
     const changesOf = async (scope: Scope, after: number, limit = 100) => {
-      const { entries, through, gone } = await subject.store.changes(scope, after, limit);
+      const { entries, through, gone, more } = await subject.store.changes(scope, after, limit);
       const changes = entries.map(({ pos, change }) => `${pos} ${change.type} ${change.r}`);
-      return { changes, through, gone };
+      return { changes, through, gone, ...(more && { more }) };
     };
 
-    test('every change after a position, ascending, with the current object', async () => {
+    test('every change after a position, ascending, the last one with the current object', async () => {
       const first = creation('/users/1', { n: 1 });
       await subject.commit(first);
       const changed = update(first.object, { n: 5 });
       await subject.commit(creation('/notes/1'), changed);
       expect(await subject.store.changes(users, 0, 10)).toEqual({
         entries: [
-          { pos: 1, change: first.change, object: changed.object },
+          { pos: 1, change: first.change },
           { pos: 3, change: changed.change, object: changed.object },
         ],
         through: 3,
@@ -33,9 +33,35 @@ export function changesContract(open: OpenStore): void {
         through: 3,
         gone: false,
       });
-      expect(await changesOf(users, 0, 1)).toMatchObject({ through: 1 });
+      expect(await changesOf(users, 0, 1)).toMatchObject({ through: 1, more: true });
       expect(await changesOf(users, 3)).toEqual({ changes: [], through: 3, gone: false });
       expect(await changesOf(users, 4)).toMatchObject({ gone: true });
+    });
+
+    test('an object that changed often comes once', async () => {
+      await subject.store.prepare([layout('users', [], { history: 100 })]);
+      await subject.commit(creation('/users/1', { text: 'x'.repeat(300_000) }));
+      for (let n = 0; n < 20; n++) {
+        await subject.commit(update(await subject.object('/users/1'), { n }));
+      }
+      const { entries, through, more } = await subject.store.changes(users, 1, 100);
+      expect(entries.map(({ object }) => object?.rev).join()).toBe(`${','.repeat(19)}21`);
+      expect({ count: entries.length, through, more }).toEqual({ count: 20, through: 21 });
+    });
+
+    test('a page ends where it is large, with at least one change, and says so', async () => {
+      const text = 'x'.repeat(400_000);
+      for (const n of [1, 2, 3]) await subject.commit(creation(`/users/${n}`, { text }));
+      await subject.commit(creation('/users/4', { text: text.repeat(3) }));
+      await subject.commit(creation('/users/5'));
+      const through: number[] = [];
+      for (let at = 0, more: true | undefined = true; more; ) {
+        const page = await changesOf(users, at);
+        expect(page.changes.length).toBe(page.through - at);
+        through.push(page.through);
+        ({ through: at, more } = page);
+      }
+      expect(through).toEqual([2, 4, 5]);
     });
 
     test('a deleted object has only its deletion, with its tombstone', async () => {

@@ -3,7 +3,7 @@ import type { CollectionLayout, LayoutIndex } from '../collection-layout.js';
 import { textsAt } from '../reference-path.js';
 import { type Horizon, horizonOf, publishedHistory } from '../retention.js';
 import { UniqueClash } from '../store-errors.js';
-import type { History } from '../store-reads.js';
+import type { History, LoggedChange } from '../store-reads.js';
 import type {
   Change,
   CommittedChange,
@@ -180,9 +180,12 @@ export class MemoryCollection {
   }
 
   /** All changes that are kept, unordered. */
-  *log(): Iterable<{ pos: Pos; change: Change; object: StoredObject }> {
-    for (const { object, history } of this.#kept.values()) {
-      for (const entry of history) yield { pos: entry.pos, change: asChange(entry), object };
+  *log(): Iterable<LoggedChange> {
+    for (const { object, history, last } of this.#kept.values()) {
+      for (const entry of history) {
+        const { pos } = entry;
+        yield { pos, change: asChange(entry), ...(pos === last && { object }) };
+      }
     }
   }
 

@@ -20,6 +20,7 @@ import { QueryTimeout, StoreUnavailable } from '../store-errors.js';
 import {
   type Changes,
   type Created,
+  changesPageSize,
   createdPageSize,
   type History,
   type Order,
@@ -172,11 +173,16 @@ class MemoryStore implements Store, ExportReader {
     const gone = after > this.#position || after < collection.floor;
     if (gone) return { entries: [], through: this.#position, gone };
     const isInScope = scopeTest(scope);
-    const entries = [...collection.log()]
-      .filter((entry) => entry.pos > after && isInScope(entry.object.r))
-      .sort((a, b) => a.pos - b.pos)
-      .slice(0, limit);
-    return { entries, through: entries[limit - 1]?.pos ?? this.#position, gone };
+    const all = [...collection.log()]
+      .filter((entry) => entry.pos > after && isInScope(entry.change.r))
+      .sort((a, b) => a.pos - b.pos);
+    let left = changesPageSize;
+    for (const [index, entry] of all.entries()) {
+      left -= JSON.stringify(entry).length;
+      if (index + 1 < limit && left > 0) continue;
+      return { entries: all.slice(0, index + 1), through: entry.pos, gone, more: true };
+    }
+    return { entries: all, through: this.#position, gone };
   }
 
   async outdated(

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { StoredFieldType } from '../collection-layout.js';
-import { createdPageSize, type Scope } from '../store-reads.js';
+import { changesPageSize, createdPageSize, type Scope } from '../store-reads.js';
 import type { Pos } from '../stored-object.js';
 import { unpackFilter } from './sql/packed-filter.js';
 import {
@@ -15,7 +15,7 @@ import { rawSql, type Sql, sql } from './sql/sql.js';
 import { Statements } from './sql/statements.js';
 import { tick } from './sql/tick.js';
 import { HistoryReader } from './tables/history-reader.js';
-import { rPrinter } from './tables/location.js';
+import { locate, rPrinter } from './tables/location.js';
 import {
   type ObjectRow,
   objectColumns,
@@ -122,9 +122,9 @@ export class Reader {
 
   /** Row by row, so that it can stop when it has enough. */
   #page(where: Sql, { order }: Phase, limit: number, skip: number): IterableIterator<KeyedRow> {
-    const { text, values } =
-      sql`SELECT id, parents, ${rawSql(objectColumns)} FROM ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${skip}`;
-    return this.#statements.get(text).iterate(...values) as IterableIterator<KeyedRow>;
+    return this.#rows(
+      sql`SELECT id, parents, ${rawSql(objectColumns)} FROM ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${skip}`,
+    ) as IterableIterator<KeyedRow>;
   }
 
   #count(query: ThreadQuery): string {
@@ -185,27 +185,44 @@ export class Reader {
     const [collection = 0, floor = 0] = known ?? [];
     if (after > position || after < floor)
       return `{"entries":[],"through":${position},"gone":true}`;
-    const rows = known ? this.#logged(collection, scope, after, limit) : [];
-    const entries = rows.map(([r, ...row]) => {
-      const head = this.#history.head(r);
-      const object = head ? objectJson(r, head.row) : 'null';
-      return `{"pos":${row[0]},"change":${publishedJson(r, row)},"object":${object}}`;
-    });
-    const last = rows.length < limit ? position : (rows.at(-1)?.[1] ?? position);
-    return `{"entries":[${entries.join()}],"through":${last},"gone":false}`;
+    const entries: string[] = [];
+    let left = changesPageSize;
+    for (const [r, ...row] of known ? this.#logged(collection, scope, after, limit) : []) {
+      const [pos] = row;
+      const object = this.#objectSince(r, pos);
+      const last = object ? `,"object":${objectJson(r, object)}` : '';
+      const entry = `{"pos":${pos},"change":${publishedJson(r, row)}${last}}`;
+      entries.push(entry);
+      left -= entry.length;
+      if (entries.length < limit && left > 0) continue;
+      return `{"entries":[${entries.join()}],"through":${pos},"gone":false,"more":true}`;
+    }
+    return `{"entries":[${entries.join()}],"through":${position},"gone":false}`;
   }
 
+  /** Row by row, so that it can stop when it has enough, and `tick` looks at the time in between. */
   #logged(
     collection: number,
     scope: Scope,
     after: Pos,
     limit: number,
-  ): (readonly [r: string, ...change: PublishedRow])[] {
-    return this.#run(
+  ): IterableIterator<readonly [r: string, ...change: PublishedRow]> {
+    return this.#rows(
       sql`SELECT changes.r, ${rawSql(publishedColumns('changes'))} FROM changes
         WHERE ${tick} AND pos > ${after} AND collection = ${collection} AND ${scopeOfR(scope)}
         ORDER BY pos LIMIT ${limit}`,
-    ) as [string, ...PublishedRow][];
+    ) as IterableIterator<[string, ...PublishedRow]>;
+  }
+
+  /** The object as its change at this position left it; `undefined` if it changed again. */
+  #objectSince(r: string, pos: Pos): ObjectRow | undefined {
+    const { collection, parents, id } = locate(r);
+    const table = rawSql(collectionTable(collection));
+    const [row] = this.#run(
+      sql`SELECT ${rawSql(objectColumns)} FROM ${table}
+        WHERE id = ${id} AND parents = ${parents} AND last = ${pos}`,
+    ) as ObjectRow[];
+    return row;
   }
 
   #historyOf(r: string, span: { after: number; limit: number }): string {
@@ -259,6 +276,10 @@ export class Reader {
 
   #exists({ names }: Pick<Scope, 'names'>): boolean {
     return this.#run(sql`SELECT 1 FROM collections WHERE name = ${names.join('/')}`).length > 0;
+  }
+
+  #rows({ text, values }: Sql): IterableIterator<unknown> {
+    return this.#statements.get(text).iterate(...values);
   }
 
   #run({ text, values }: Sql): unknown[] {

@@ -1,8 +1,9 @@
 import { fail } from '@really/protocol';
 import type { Model } from '../../../model/model.js';
 import { hidesNothing } from '../../../model/view/view.js';
+import { estimateBytes, estimateChangeBytes } from '../../../objects/estimate-bytes.js';
+import { readBytes } from '../../../platform/limits.js';
 import type { Hit } from '../../../queries/search.js';
-import type { LoggedChange } from '../../../store/store-reads.js';
 import type { Pos, StoredObject } from '../../../store/stored-object.js';
 import { FairHistoryReader } from '../../catch-up/fair-history-reader.js';
 import { readWithRetry } from '../../catch-up/read-with-retry.js';
@@ -11,7 +12,13 @@ import { dataAtRevision } from '../../object/data-at-revision.js';
 import { fetchWindow } from '../fetch-window.js';
 import type { QueryGroupTraits } from '../query-group-traits.js';
 import { QueryWindow, type Row } from '../query-window.js';
-import { type PastObject, WindowReplay, type WindowReplayStep } from './window-replay.js';
+import { RewindRoom } from './rewind-room.js';
+import {
+  type PastObject,
+  type ReplayedChange,
+  WindowReplay,
+  type WindowReplayStep,
+} from './window-replay.js';
 
 /** Changes per read. */
 const pageSize = 256;
@@ -35,6 +42,14 @@ export interface Rewind {
   readonly deletedCandidates: number;
 }
 
+/** What happened since a position. */
+interface MissedChanges {
+  readonly changes: readonly ReplayedChange[];
+  /** The changed objects as they are now, by R. */
+  readonly now: ReadonlyMap<string, StoredObject>;
+  readonly through: Pos;
+}
+
 export interface RewindOptions {
   readonly traits: QueryGroupTraits;
   readonly since: Pos;
@@ -56,22 +71,24 @@ export async function rewindTo(
   { traits, since, resumeState }: RewindOptions,
 ): Promise<Rewind> {
   const reads = new FairHistoryReader(context, traits.owner);
-  const { changes, through } = await changesSince(reads, model, { traits, since });
+  const room = new RewindRoom(readBytes(context.limits));
+  const missed = await changesSince(reads, model, { traits, since, room });
+  const { changes, through } = missed;
   // Then every object was in the result, even if its data is gone.
   const isKnowable =
     hidesNothing(model) && traits.filter === undefined && traits.from === undefined;
-  const changed = await pastObjectsOf(reads, model, { changes, isKnowable });
+  const changed = await pastObjectsOf(reads, model, { missed, isKnowable, room });
   const window = new QueryWindow(traits);
   let past: ReadonlyMap<string, PastObject> = changed;
   let unchanged: readonly Hit[] = [];
   for (let isSearched = false; !isSearched; ) {
     const limit = window.capacity + past.size + spare;
     const hits = await readWithRetry(context.platform, () =>
-      fetchWindow(context, model, traits, limit),
+      fetchWindow(context, model, traits, limit, room),
     );
     // Objects that changed during the search have to be rebuilt, too.
-    const { changes: meanwhile } = await changesSince(reads, model, { traits, since: through });
-    const later = await pastObjectsOf(reads, model, { changes: meanwhile, isKnowable });
+    const meanwhile = await changesSince(reads, model, { traits, since: through, room });
+    const later = await pastObjectsOf(reads, model, { missed: meanwhile, isKnowable, room });
     past = new Map([...asLater(later), ...changed]);
     unchanged = hits.filter(({ object }) => !past.has(object.r));
     // If more of them changed than it allowed for, it did not reach far enough.
@@ -94,17 +111,26 @@ function asLater(past: ReadonlyMap<string, PastObject>): [string, PastObject][] 
 async function changesSince(
   reads: FairHistoryReader,
   { version }: Model,
-  { traits: { scope }, since }: Pick<RewindOptions, 'traits' | 'since'>,
-): Promise<{ changes: LoggedChange[]; through: Pos }> {
-  const changes: LoggedChange[] = [];
+  {
+    traits: { scope },
+    since,
+    room,
+  }: Pick<RewindOptions, 'traits' | 'since'> & { room: RewindRoom },
+): Promise<MissedChanges> {
+  const changes: ReplayedChange[] = [];
+  const now = new Map<string, StoredObject>();
   for (let at = since; ; ) {
     const page = await reads.changes(scope, at, pageSize);
     if (page.gone || changes.length > maxChanges) throw fail('position.gone');
     if (page.entries.some(({ change }) => change.modelVersion !== version)) {
       throw fail('position.gone');
     }
-    changes.push(...page.entries);
-    if (page.entries.length < pageSize) return { changes, through: page.through };
+    room.take(estimateChangeBytes(page.entries));
+    for (const { pos, change, object } of page.entries) {
+      changes.push({ pos, change });
+      if (object) now.set(change.r, object);
+    }
+    if (!page.more) return { changes, now, through: page.through };
     at = page.through;
   }
 }
@@ -113,23 +139,21 @@ async function changesSince(
 async function pastObjectsOf(
   reads: FairHistoryReader,
   model: Model,
-  { changes, isKnowable }: { changes: readonly LoggedChange[]; isKnowable: boolean },
+  { missed, isKnowable, room }: { missed: MissedChanges; isKnowable: boolean; room: RewindRoom },
 ): Promise<Map<string, PastObject>> {
   const past = new Map<string, PastObject>();
-  // The last one: an object may have changed again before a later page was read.
-  const now = new Map(changes.map(({ change, object }) => [change.r, object]));
-  const touched = touchedBefore(changes);
-  for (const { change, object } of changes) {
+  const touched = touchedBefore(missed);
+  for (const { change } of missed.changes) {
     if (past.has(change.r)) continue;
+    const now = missed.now.get(change.r);
+    if (!now) throw fail('position.gone');
     const rev = change.rev - 1;
     const data = rev === 0 ? undefined : await dataAtRevision(reads, model, change.r, rev);
     const isScrubbed = change.type === 'delete';
     if (rev > 0 && !data && !isScrubbed) throw fail('position.gone');
     if (rev > 0 && isScrubbed && !isKnowable) throw fail('position.gone');
-    past.set(change.r, {
-      ...{ rev, data, touched: touched.get(change.r) ?? {} },
-      now: now.get(change.r) ?? object,
-    });
+    room.take(estimateBytes(data));
+    past.set(change.r, { rev, data, touched: touched.get(change.r) ?? {}, now });
   }
   return past;
 }
@@ -138,11 +162,12 @@ async function pastObjectsOf(
  * By R, the last revision of each field before the changes: each change has it for the fields it
  * touched, and the object for the others.
  */
-function touchedBefore(changes: readonly LoggedChange[]): Map<string, StoredObject['touched']> {
+function touchedBefore({ changes, now }: MissedChanges): Map<string, StoredObject['touched']> {
   const byR = new Map<string, StoredObject['touched']>();
   // In reverse: the earliest change wins.
-  for (const { change, object } of changes.toReversed()) {
-    byR.set(change.r, { ...(byR.get(change.r) ?? object.touched), ...change.touched });
+  for (const { change } of changes.toReversed()) {
+    const { r } = change;
+    byR.set(r, { ...(byR.get(r) ?? now.get(r)?.touched), ...change.touched });
   }
   return byR;
 }

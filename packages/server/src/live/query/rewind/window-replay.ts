@@ -4,8 +4,7 @@ import { pushView, type View, visibleBody } from '../../../model/view/view.js';
 import { asVisible } from '../../../queries/access-scope.js';
 import type { Hit } from '../../../queries/search.js';
 import { compareSortPositions, isByIds, sortPositionOf } from '../../../store/order.js';
-import type { LoggedChange } from '../../../store/store-reads.js';
-import type { Pos, StoredObject } from '../../../store/stored-object.js';
+import type { Change, Pos, StoredObject } from '../../../store/stored-object.js';
 import type { LiveContext } from '../../live-context.js';
 import { dataAfter } from '../../object/data-at-revision.js';
 import { viewNow } from '../../push/view-now.js';
@@ -25,6 +24,11 @@ export interface PastObject {
   readonly now: StoredObject;
   /** It changed only after the changes that are replayed. */
   readonly isLater?: true | undefined;
+}
+
+export interface ReplayedChange {
+  readonly pos: Pos;
+  readonly change: Change;
 }
 
 /** The events of one change. */
@@ -157,7 +161,7 @@ export class WindowReplay {
    * which it does not if everything fits. `isExact`: nothing of the first change was sent before.
    */
   async run(
-    changes: readonly LoggedChange[],
+    changes: readonly ReplayedChange[],
     { isExact }: { isExact: boolean },
   ): Promise<WindowReplayStep[]> {
     const isFull = this.#window.size + this.deletedCandidates > this.#traits.limit;
@@ -180,7 +184,7 @@ export class WindowReplay {
 
   /** What was sent of a change when it happened; `undefined` if nothing. */
   async #deliveredThen(
-    { change }: LoggedChange,
+    { change }: ReplayedChange,
     window: QueryWindow,
   ): Promise<EarlierDelivery | undefined> {
     const { r, rev } = change;
@@ -208,11 +212,11 @@ export class WindowReplay {
     return [...others, ...(await this.#entered(row))];
   }
 
-  #dataAfter(change: LoggedChange['change']): JsonObject | undefined {
+  #dataAfter(change: Change): JsonObject | undefined {
     return change.type === 'delete' ? undefined : dataAfter(this.#data.get(change.r), change);
   }
 
-  async #apply({ change }: LoggedChange): Promise<WindowEvent[]> {
+  async #apply({ change }: ReplayedChange): Promise<WindowEvent[]> {
     const { r, rev } = change;
     const data = this.#dataAfter(change);
     if (!data) return await this.#delete(change);
@@ -229,7 +233,7 @@ export class WindowReplay {
     return await this.#eventsOf(change, this.#window.put(changed.row), changed);
   }
 
-  #delete(change: LoggedChange['change']): Promise<WindowEvent[]> {
+  #delete(change: Change): Promise<WindowEvent[]> {
     const { r } = change;
     // Everything fitted, so it was in the window.
     const wasThere = this.#deletedCandidates.delete(r);
@@ -239,7 +243,7 @@ export class WindowReplay {
   }
 
   async #eventsOf(
-    change: LoggedChange['change'],
+    change: Change,
     windowChange: WindowChange,
     changed?: ChangedRow,
   ): Promise<WindowEvent[]> {
