@@ -1,3 +1,4 @@
+import { estimateBytes } from '../../objects/estimate-bytes.js';
 import { Fifo } from '../../platform/scheduling/fifo.js';
 import type { InFlight } from '../../platform/scheduling/in-flight.js';
 import type { TickSlice } from '../../platform/scheduling/tick-slice.js';
@@ -70,12 +71,17 @@ export class ChangeDispatcher {
 
   /** The remaining groups when the slice is over; `undefined` when done. */
   #dispatchTo(event: FeedEvent, groups: Iterator<QueryGroup>): Iterator<QueryGroup> | undefined {
+    let bytes: number | undefined;
     for (let next = groups.next(); !next.done; next = groups.next()) {
       const group = next.value;
       if (!this.#target.isActive(group)) continue;
       if (event.change) group.receive(event.change);
       else group.refresh();
       this.#work += group.traits.cost.work;
+      if (event.change && !group.scans.isEmpty) {
+        bytes ??= estimateBytes(event.change.object.data);
+        this.#work += group.scans.workFor(bytes);
+      }
       if (this.#work < workBetweenClockChecks) continue;
       this.#work = 0;
       if (this.#slice.isOver) return groups;

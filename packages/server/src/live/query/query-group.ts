@@ -19,6 +19,7 @@ import { onceMarkerOf } from '../push/once-marker.js';
 import { type RevisionView, viewNow } from '../push/view-now.js';
 import { isSameList } from '../push/visibility.js';
 import { fetchWindow } from './fetch-window.js';
+import { FilterScans } from './filter-scans.js';
 import { PendingChanges } from './pending-changes.js';
 import { isWithin, type QueryGroupTraits } from './query-group-traits.js';
 import type { KnownWindow, QuerySubscription } from './query-subscription.js';
@@ -116,6 +117,7 @@ export class QueryGroup {
   readonly filters: readonly (RqlExpression | undefined)[];
   /** An object with a mistyped value in one of these fields may match whatever the filters say. */
   readonly assumes: readonly StoredFieldType[];
+  readonly scans: FilterScans;
   readonly #context: LiveContext;
   readonly #owner: QueryGroupOwner;
   readonly #subscribers: WindowSubscribers;
@@ -146,6 +148,7 @@ export class QueryGroup {
     this.window = new QueryWindow(traits);
     this.#subscribers = new WindowSubscribers(traits, context);
     this.#matches = traits.filter ? compilePredicate(traits.filter) : () => true;
+    this.scans = new FilterScans(traits.filter);
     const rule = ruleToRql(deps.model, traits.auth, traits.finder?.known);
     this.filters = [traits.filter, rule?.kind === 'filter' ? rule.filter : undefined];
     this.assumes = rule?.kind === 'filter' ? rule.assumes : [];
@@ -328,8 +331,16 @@ export class QueryGroup {
     const isLater = object !== change.object;
     if (view.kind === 'refused') this.#context.metrics.refusals.add();
     // A later revision, which alone is visible, enters when its change comes.
-    const isOut = view.kind === 'refused' || isLater;
-    if (isOut || !this.#matches(visibleBody(object, undefined, view.hidden))) {
+    if (view.kind === 'refused' || isLater) {
+      if (row) this.#remove(change);
+      return;
+    }
+    const body = visibleBody(object, undefined, view.hidden);
+    if (this.scans.areLong(body)) {
+      this.#readInstead(change);
+      return;
+    }
+    if (!this.#matches(body)) {
       if (row) this.#remove(change);
       return;
     }
@@ -343,7 +354,8 @@ export class QueryGroup {
     const place = shortPosition(changed.row.place, { object, order: this.traits.order });
     const short: ChangedRow = { ...changed, row: { ...changed.row, place } };
     if (!this.window.canPut(short.row)) {
-      this.#readPlace(change);
+      // Only the store knows where the object is now.
+      this.#readInstead(change);
       return;
     }
     this.#deliver(
@@ -353,8 +365,8 @@ export class QueryGroup {
     );
   }
 
-  /** Only the store knows where the object is now. The difference, which follows, tells the change. */
-  #readPlace(change: CommittedChange): void {
+  /** The difference, which follows, tells the change. */
+  #readInstead(change: CommittedChange): void {
     this.#becomeStale();
     this.#enqueue(change);
     this.#deliver(change, unchanged);

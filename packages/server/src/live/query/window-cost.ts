@@ -1,4 +1,4 @@
-import type { JsonValue, RqlExpression, SortPosition } from '@really/protocol';
+import type { Comparison, JsonValue, RqlExpression, SortPosition } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { pushLookups } from '../../model/view/view.js';
 import { filterTermsOf } from './index/filter-terms.js';
@@ -28,7 +28,7 @@ const comparisonBytes = 512;
 /** Memory of a list element: in the list, in its set, and in the index. */
 const elementBytes = 256;
 /** Characters compared in the time of one comparison. */
-const charactersAtOnce = 64;
+export const charactersAtOnce = 64;
 
 export function windowCost(
   filter: RqlExpression | undefined,
@@ -37,22 +37,25 @@ export function windowCost(
   let work = 1;
   let bytes = windowBytes;
   for (const value of from?.values ?? []) bytes += memoryOf(valueSize(value ?? null));
-  const waiting = filter ? [filter] : [];
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    if (next.kind === 'not') waiting.push(next.operand);
-    else if (next.kind !== 'comparison') waiting.push(next.left, next.right);
-    else {
-      const size = valueSize(next.value);
-      // A list becomes a set: one lookup.
-      work +=
-        next.operator === 'in'
-          ? 1
-          : 1 + size.elements + Math.floor(size.characters / charactersAtOnce);
-      bytes += comparisonBytes + memoryOf(size);
-    }
+  for (const { operator, value } of comparisonsOf(filter)) {
+    const size = valueSize(value);
+    // A list becomes a set: one lookup.
+    work +=
+      operator === 'in' ? 1 : 1 + size.elements + Math.floor(size.characters / charactersAtOnce);
+    bytes += comparisonBytes + memoryOf(size);
   }
   const isFound = filterTermsOf([filter]) !== undefined;
   return { work: work * (isFound ? 1 : unindexed) + (isReread ? rereadWork : 0), bytes };
+}
+
+/** The comparisons of a filter, in any order. */
+export function* comparisonsOf(filter: RqlExpression | undefined): Iterable<Comparison<JsonValue>> {
+  const waiting = filter ? [filter] : [];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    if (next.kind === 'not') waiting.push(next.operand);
+    else if (next.kind === 'comparison') yield next;
+    else waiting.push(next.left, next.right);
+  }
 }
 
 interface WindowCostOptions {
