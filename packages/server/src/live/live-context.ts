@@ -36,8 +36,8 @@ export interface LiveContext {
     Limits,
     'subscriptions' | 'queries' | 'queryRows' | 'queryTime' | 'outputBuffer'
   >;
-  /** Charges the owner of a new window for what reading it took; without it nobody is charged. */
-  readonly queryCharge?: Pick<QueryLimiter, 'spend'> | undefined;
+  /** Charges who asks for a window for what reading it took; without it nobody is charged. */
+  readonly queryCharge?: Pick<QueryLimiter, 'spend' | 'paidOff'> | undefined;
   readonly budget: LiveBudget;
   readonly usages: UserUsages;
   readonly inFlight: InFlight;

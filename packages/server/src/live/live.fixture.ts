@@ -26,7 +26,7 @@ import { openMemoryStore } from '../store/memory/store.js';
 import type { Store } from '../store/store.js';
 import type { CommittedChange } from '../store/stored-object.js';
 import type { Write } from '../store/write-group.js';
-import { Live } from './live.js';
+import { Live, type LiveOptions } from './live.js';
 import { Positions } from './position.js';
 import { FanOutPace } from './push/fan-out.js';
 import type { Frame } from './push/frame.js';
@@ -279,6 +279,7 @@ export interface LiveSetupOptions {
   readonly isHurried?: boolean;
   /** Reads objects from memory; by default from the store. */
   readonly heads?: Store['getMany'];
+  readonly queryCharge?: LiveOptions['queryCharge'];
   /** Wraps the store of the live layer. */
   readonly wrap?: (store: Store) => Store;
 }
@@ -299,6 +300,7 @@ export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSet
     platform,
     log: silentLog,
     metrics: counts,
+    queryCharge: options.queryCharge,
     ...(options.isHurried && { pace: new FanOutPace(1) }),
     // As committed: there is no cache.
     objects: { heads: options.heads ?? ((rs) => read.getMany(rs)) },

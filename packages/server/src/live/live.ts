@@ -78,7 +78,7 @@ export interface LiveOptions {
    * always are. See `Committer.published`.
    */
   readonly published?: (() => Promise<void>) | undefined;
-  readonly queryCharge?: Pick<QueryLimiter, 'spend'> | undefined;
+  readonly queryCharge?: Pick<QueryLimiter, 'spend' | 'paidOff'> | undefined;
   readonly budgets?: Budgets | undefined;
   readonly pace?: FanOutPace | undefined;
   readonly limits: LiveLimits &

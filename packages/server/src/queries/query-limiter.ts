@@ -71,7 +71,7 @@ export class QueryLimiter {
       throw fail.rateLimited();
     }
     try {
-      await this.#paidOff(owner);
+      await this.paidOff(owner);
       return await query();
     } finally {
       slots.release();
@@ -85,7 +85,7 @@ export class QueryLimiter {
   }
 
   /** Resolves when the owner may use the threads again. Rejects with 429 if that takes too long. */
-  async #paidOff(owner: string): Promise<void> {
+  async paidOff(owner: string): Promise<void> {
     const { limits, platform, budgets } = this.#options;
     for (let debt = this.#debtOf(owner); debt > 0; debt = this.#debtOf(owner)) {
       if (debt > limits.queryTime) {

@@ -87,6 +87,6 @@ export class LookupWatch {
       // In another group it is authorized once more when it starts.
       this.#registry.assignGroup(subscription);
     }
-    this.#reassignment.reauthorize([subscription], 'auth');
+    this.#reassignment.reauthorize([subscription], 'lookup');
   }
 }

@@ -4,6 +4,7 @@ import type { LogFollower } from '../catch-up/log-cursor.js';
 import { collectionsAround } from '../collection/collection-subscription.js';
 import type { LiveContext } from '../live-context.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
+import type { UserUsage } from '../registry/user-usages.js';
 import { ChangeDispatcher, type FeedEvent } from './change-dispatcher.js';
 import { QueryGroup, type QueryGroupOwner } from './query-group.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
@@ -106,9 +107,8 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
   }
 
   /** Reads of one uid are limited together, so that no user has the store to itself. */
-  schedule<T>(group: QueryGroup, read: () => Promise<T>): Promise<T> {
-    const owner = this.#context.usages.find(group.traits.auth.uid) ?? group;
-    return this.#context.limiter.schedule(owner, read);
+  schedule<T>(usage: UserUsage | undefined, read: () => Promise<T>): Promise<T> {
+    return this.#context.limiter.schedule(usage ?? this, read);
   }
 
   rowAdded(group: QueryGroup, r: string): void {

@@ -19,7 +19,7 @@ export interface QueryGroupTraits extends WindowTraits {
   readonly auth: Auth;
   /** See `ViewAt`. */
   readonly finder?: LookupFinder | undefined;
-  /** The owner of its reads: the first subscriber's. */
+  /** The owner of its reads where nobody is known for whom they are: the first subscriber's. */
   readonly owner: string;
 }
 

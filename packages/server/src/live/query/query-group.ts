@@ -9,6 +9,7 @@ import type { Model } from '../../model/model.js';
 import { ruleToRql } from '../../model/rules/rule-to-rql.js';
 import { visibleBody } from '../../model/view/view.js';
 import { unavailable } from '../../objects/unavailable.js';
+import { ownerOf } from '../../queries/owner.js';
 import type { Hit } from '../../queries/search.js';
 import type { StoredFieldType } from '../../store/collection-layout.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
@@ -18,6 +19,8 @@ import { type LiveContext, modelOf } from '../live-context.js';
 import { onceMarkerOf } from '../push/once-marker.js';
 import { type RevisionView, viewNow } from '../push/view-now.js';
 import { isSameList } from '../push/visibility.js';
+import type { SubscriptionOwner } from '../registry/subscription-owner.js';
+import type { UserUsage } from '../registry/user-usages.js';
 import { fetchWindow } from './fetch-window.js';
 import { FilterScans } from './filter-scans.js';
 import { PendingChanges } from './pending-changes.js';
@@ -45,8 +48,8 @@ export interface QueryGroupOwner {
   /** While the group reads its rows, it has to receive all changes. */
   loading(group: QueryGroup, loading: boolean): void;
   fail(subscriptions: readonly QuerySubscription[], cause: unknown): void;
-  /** Runs a store read when the limiter allows. Rejects as the read does. */
-  schedule<T>(group: QueryGroup, read: () => Promise<T>): Promise<T>;
+  /** Runs a store read when the limiter allows: those of one user take turns. Rejects as the read does. */
+  schedule<T>(usage: UserUsage | undefined, read: () => Promise<T>): Promise<T>;
   /** Every change up to here was dispatched. */
   readonly through: Pos;
   /** The group has no subscribers and no pending joins. */
@@ -63,6 +66,7 @@ export interface WindowSnapshot {
 
 /** Exactly one of the two callbacks is called, once. */
 export interface JoinRequest {
+  readonly session: SubscriptionOwner;
   /** Called synchronously when the group's rows become those of `found`. */
   readonly resolve: (found: WindowSnapshot) => void;
   readonly reject: (error: unknown) => void;
@@ -130,6 +134,8 @@ export class QueryGroup {
     },
   );
   #joinRequests: JoinRequest[] = [];
+  /** Who asked for the next read, and is charged for it; `undefined`: others wrote. */
+  #askedBy: SubscriptionOwner | undefined;
   #state: GroupState = 'idle';
   /** Every change up to here is in the rows. */
   #pos: Pos = 0;
@@ -164,8 +170,9 @@ export class QueryGroup {
     if (pending || this.#isStale) this.#startWorker(pending);
   }
 
-  /** Reads the window again and sends each subscriber the difference. */
-  refresh(): void {
+  /** Reads the window again and sends each subscriber the difference. `askedBy`: see there. */
+  refresh(askedBy?: SubscriptionOwner): void {
+    this.#askedBy ??= askedBy;
     const isIdle = this.#state === 'idle';
     this.#becomeStale();
     if (isIdle) this.#startWorker(undefined);
@@ -174,7 +181,7 @@ export class QueryGroup {
   /** Resolves the request with a freshly read window. */
   join(request: JoinRequest): void {
     this.#joinRequests.push(request);
-    this.refresh();
+    this.refresh(request.session);
   }
 
   /** Its model was replaced: nobody can join it now, and work in flight is discarded. */
@@ -197,7 +204,7 @@ export class QueryGroup {
   /** See `WindowSubscribers.start`. */
   start(subscription: QuerySubscription): void {
     this.#subscribers.start(subscription);
-    if (subscription.progress === 'behind') this.refresh();
+    if (subscription.progress === 'behind') this.refresh(subscription.session);
   }
 
   /**
@@ -423,8 +430,12 @@ export class QueryGroup {
     if (!model) return this.#failAll(fail('model.unknown'));
     const { rightsClock } = this.#context;
     const authorizedAt = rightsClock.timeOf(model);
-    const { joinRequests, pos, hits, after } = await this.#owner.schedule(this, () =>
-      this.#read(model),
+    const askedBy = this.#askedBy;
+    this.#askedBy = undefined;
+    const reader = askedBy ?? this.#subscribers.reader;
+    const owner = reader ? ownerOf(reader.pushTarget) : this.traits.owner;
+    const { joinRequests, pos, hits, after } = await this.#owner.schedule(reader?.usage, () =>
+      this.#read(model, { owner, isCharged: askedBy !== undefined }),
     );
     if (this.#isDiscarding) return;
     // Those who join have to be authorized again.
@@ -449,12 +460,12 @@ export class QueryGroup {
     await this.#catchUpBehind(model, hits, { pos, at: after });
   }
 
-  async #read(model: Model) {
+  async #read(model: Model, charge: { readonly owner: string; readonly isCharged: boolean }) {
     const { store, platform } = this.#context;
     const joinRequests = this.#joinRequests.length;
     this.#owner.loading(this, true);
     const pos = await store.position();
-    const search = { ...this.traits, isCharged: !this.#subscribers.hasReceivers };
+    const search = { ...this.traits, ...charge };
     const hits = await readWithRetry(platform, () =>
       fetchWindow(this.#context, model, search, this.window.capacity),
     );

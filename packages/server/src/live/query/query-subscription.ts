@@ -25,8 +25,8 @@ export interface SubscribedGroup {
   detach(subscription: QuerySubscription): void;
   /** Begins the pushes of a waiting subscription. */
   start(subscription: QuerySubscription): void;
-  /** Brings those who are behind up to date. */
-  refresh(): void;
+  /** Brings those who are behind up to date. `askedBy`: who is charged for reading the window. */
+  refresh(askedBy?: SubscriptionOwner): void;
 }
 
 /** Events delivered together. */
@@ -159,8 +159,11 @@ export class QuerySubscription {
     this.state = { name: 'behind', known };
   }
 
-  /** Moves it to this group, which sends it the difference from these rows that it knows. */
-  moveTo(group: SubscribedGroup, rows: KnownRows): void {
+  /**
+   * Moves it to this group, which sends it the difference from these rows that it knows. `isAsked`:
+   * its client asked for that.
+   */
+  moveTo(group: SubscribedGroup, rows: KnownRows, { isAsked }: { isAsked: boolean }): void {
     const known = { rows, pos: this.known.pos, isExact: false };
     this.group.detach(this);
     this.group = group;
@@ -168,6 +171,6 @@ export class QuerySubscription {
     if (this.state.name === 'waiting') this.continueFrom(known);
     else this.state = { name: this.state.name === 'paused' ? 'paused' : 'behind', known };
     this.generation += 1;
-    group.refresh();
+    group.refresh(isAsked ? this.session : undefined);
   }
 }

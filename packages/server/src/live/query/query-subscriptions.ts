@@ -7,6 +7,7 @@ import {
 } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { unavailable } from '../../objects/unavailable.js';
+import { ownerOf } from '../../queries/owner.js';
 import type { Hit } from '../../queries/search.js';
 import type { Order, Scope } from '../../store/store-reads.js';
 import type { Pos } from '../../store/stored-object.js';
@@ -169,7 +170,7 @@ export class QuerySubscriptions {
     if (subscription.progress !== 'paused') return;
     subscription.fallBehind();
     subscription.generation += 1;
-    subscription.group.refresh();
+    subscription.group.refresh(subscription.session);
   }
 
   /**
@@ -191,7 +192,7 @@ export class QuerySubscriptions {
           reject(error);
         }
       };
-      group.join({ resolve: joined, reject });
+      group.join({ session, resolve: joined, reject });
     });
   }
 
@@ -238,8 +239,9 @@ export class QuerySubscriptions {
     const then = this.#context.views.at(model, auth, traits.r);
     if (then.view !== since.view) throw fail('position.gone');
     const { finder } = then;
+    const owner = ownerOf(subscription.session.pushTarget);
     const options = {
-      traits: isSame ? traits : { ...traits, auth, finder },
+      traits: isSame ? { ...traits, owner } : { ...traits, owner, auth, finder },
       ...{ since: pos, resumeState },
     };
     const { generation } = subscription;

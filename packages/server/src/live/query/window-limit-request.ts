@@ -1,4 +1,5 @@
 import { fail } from '@really/protocol';
+import { ownerOf } from '../../queries/owner.js';
 import type { LiveContext } from '../live-context.js';
 import { visibleFields } from '../push/visibility.js';
 import type { GroupReassignment } from '../registry/group-reassignment.js';
@@ -41,7 +42,10 @@ export class WindowLimitRequest implements ItemSubscribeRequest {
 
   release(): void {}
 
+  /** The new window is read as the first one was: its user waits for what earlier reads took. */
   async authorize(): Promise<AuthorizedItem> {
+    const { pushTarget } = this.#subscription.session;
+    await this.#deps.context.queryCharge?.paidOff(ownerOf(pushTarget));
     return { register: () => this.#register() };
   }
 

@@ -2,6 +2,7 @@ import type { Pos } from '../../store/stored-object.js';
 import type { LiveMetrics } from '../live-metrics.js';
 import type { Positions } from '../position.js';
 import { MemberList } from '../registry/subscriber-group.js';
+import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 import type {
   KnownWindow,
   QuerySubscription,
@@ -40,6 +41,12 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   /** Whether any subscriber receives events as they happen. */
   get hasReceivers(): boolean {
     return this.members.some(({ progress }) => progress === 'live' || progress === 'waiting');
+  }
+
+  /** One for whom the window is read: rather not one who takes no output. */
+  get reader(): SubscriptionOwner | undefined {
+    const first = this.members.find(({ progress }) => progress !== 'paused');
+    return (first ?? this.members[0])?.session;
   }
 
   behind(): QuerySubscription[] {

@@ -20,10 +20,11 @@ import type { GroupedSubscription, SubscriptionRegistry } from './subscription-r
  * Why subscriptions are authorized again:
  *
  * - `auth`: the token of their connection was renewed;
+ * - `lookup`: an object changed that their rights depend on;
  * - `model`: the model of their collection was replaced or removed;
  * - `version`: as `model`, and the version changed, so revisions cannot be compared.
  */
-export type ReassignmentReason = 'auth' | 'model' | 'version';
+export type ReassignmentReason = 'auth' | 'lookup' | 'model' | 'version';
 
 interface GroupReassignmentDeps {
   readonly registry: SubscriptionRegistry;
@@ -52,12 +53,12 @@ export class GroupReassignment {
     let concerned = 0;
     for (const subscription of subscriptions) {
       const model = modelOf(this.#context, collectionNamesOf(subscription));
-      if (reason === 'auth' && model && this.#hasSameRights(subscription, model)) continue;
+      if (!isReload(reason) && model && this.#hasSameRights(subscription, model)) continue;
       concerned += 1;
       subscription.session.pushTarget.discardSent?.(subscription.key);
       if (model) this.#reauthorize(subscription, model, reason);
       // Otherwise the reload, which follows, fails them.
-      else if (reason !== 'auth') this.#deps.registry.fail([subscription], fail('model.unknown'));
+      else if (isReload(reason)) this.#deps.registry.fail([subscription], fail('model.unknown'));
     }
     return concerned;
   }
@@ -76,7 +77,7 @@ export class GroupReassignment {
     const traits = queryGroupTraitsOf(this.#context, model, { ...before, limit }, pushTarget);
     if (traits.key === before.key) return;
     const group = this.#deps.queries.group(traits, model);
-    subscription.moveTo(group, subscription.known.rows);
+    subscription.moveTo(group, subscription.known.rows, { isAsked: true });
   }
 
   #hasSameRights(subscription: Subscription, model: Model): boolean {
@@ -99,11 +100,11 @@ export class GroupReassignment {
   ): void {
     // Which fields were hidden at its revision can be computed only with the old rights, so without
     // knowing them a snapshot has to be sent.
-    const isForgotten = subscription.hidden === undefined && (reason !== 'auth' || mayHide(model));
+    const isForgotten = subscription.hidden === undefined && (isReload(reason) || mayHide(model));
     if (isForgotten && subscription.catchUpMode === 'revisions')
       subscription.catchUpMode = 'renewed';
     // A replay across versions is always a snapshot.
-    if (reason !== 'auth' && subscription.catchUpMode === 'changes')
+    if (isReload(reason) && subscription.catchUpMode === 'changes')
       subscription.catchUpMode = 'revisions';
     this.#replay(subscription);
   }
@@ -138,7 +139,7 @@ export class GroupReassignment {
     const fields = survivingFields(model, before.fields);
     const traits = queryGroupTraitsOf(this.#context, model, { ...before, fields }, pushTarget);
     // After a reload it moves in any case: its group is retired.
-    if (reason === 'auth' && traits.key === before.key) return;
+    if (!isReload(reason) && traits.key === before.key) return;
     let group: QueryGroup;
     try {
       assertQueryFits(model, before);
@@ -148,8 +149,13 @@ export class GroupReassignment {
       return;
     }
     const { rows } = subscription.known;
-    subscription.moveTo(group, reason === 'version' ? asOutdated(rows) : rows);
+    const known = reason === 'version' ? asOutdated(rows) : rows;
+    subscription.moveTo(group, known, { isAsked: reason === 'auth' });
   }
+}
+
+function isReload(reason: ReassignmentReason): boolean {
+  return reason === 'model' || reason === 'version';
 }
 
 /** True if a delivery of its old group is in flight, or was missed already. */
