@@ -1,4 +1,5 @@
 import type { Model } from '../../model/model.js';
+import type { DroppableTask } from '../../platform/scheduling/fair-limiter.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
 import type { LogFollower } from '../catch-up/log-cursor.js';
 import { collectionsAround } from '../collection/collection-subscription.js';
@@ -107,8 +108,8 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
   }
 
   /** Reads of one uid are limited together, so that no user has the store to itself. */
-  schedule<T>(usage: UserUsage | undefined, read: () => Promise<T>): Promise<T> {
-    return this.#context.limiter.schedule(usage ?? this, read);
+  schedule<T>(usage: UserUsage | undefined, read: () => Promise<T>): DroppableTask<T> {
+    return this.#context.limiter.scheduleDroppable(usage ?? this, read);
   }
 
   rowAdded(group: QueryGroup, r: string): void {

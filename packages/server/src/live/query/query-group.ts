@@ -9,6 +9,7 @@ import type { Model } from '../../model/model.js';
 import { ruleToRql } from '../../model/rules/rule-to-rql.js';
 import { visibleBody } from '../../model/view/view.js';
 import { unavailable } from '../../objects/unavailable.js';
+import type { DroppableTask } from '../../platform/scheduling/fair-limiter.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { Hit } from '../../queries/search.js';
 import type { StoredFieldType } from '../../store/collection-layout.js';
@@ -49,7 +50,7 @@ export interface QueryGroupOwner {
   loading(group: QueryGroup, loading: boolean): void;
   fail(subscriptions: readonly QuerySubscription[], cause: unknown): void;
   /** Runs a store read when the limiter allows: those of one user take turns. Rejects as the read does. */
-  schedule<T>(usage: UserUsage | undefined, read: () => Promise<T>): Promise<T>;
+  schedule<T>(usage: UserUsage | undefined, read: () => Promise<T>): DroppableTask<T>;
   /** Every change up to here was dispatched. */
   readonly through: Pos;
   /** The group has no subscribers and no pending joins. */
@@ -78,8 +79,9 @@ export interface JoinRequest {
  * - `idle`: its rows are up to date, and changes are applied as they come;
  * - `busy`: a change waits for its authorization, or the store is read; others are queued;
  * - `stale`: as `busy`, and its rows have to be read before queued changes are applied;
- * - `discarding`: its model was replaced while it was busy, and what is in flight will be discarded;
- * - `retired`: its model was replaced, and nothing is sent any more.
+ * - `discarding`: its model was replaced, or everybody left, while it was busy, and what is in
+ *   flight will be discarded;
+ * - `retired`: as `discarding`, and nothing is in flight.
  *
  *     idle ⇄ busy,  idle | busy ──▶ stale ──▶ busy
  *     idle ──▶ retired,  busy | stale ──▶ discarding ──▶ retired
@@ -136,6 +138,8 @@ export class QueryGroup {
   #joinRequests: JoinRequest[] = [];
   /** Who asked for the next read, and is charged for it; `undefined`: others wrote. */
   #askedBy: SubscriptionOwner | undefined;
+  /** Drops the read that waits for its turn. */
+  #dropRead: (() => void) | undefined;
   #state: GroupState = 'idle';
   /** Every change up to here is in the rows. */
   #pos: Pos = 0;
@@ -184,10 +188,11 @@ export class QueryGroup {
     this.refresh(request.session);
   }
 
-  /** Its model was replaced: nobody can join it now, and work in flight is discarded. */
+  /** Its model was replaced, or everybody left: nobody can join it now, and work in flight is discarded. */
   retire(): void {
     this.#state = this.#isIdle ? 'retired' : 'discarding';
     this.#queue = [];
+    this.#dropRead?.();
     const joinRequests = this.#joinRequests.splice(0);
     for (const { reject } of joinRequests) reject(unavailable());
   }
@@ -293,8 +298,11 @@ export class QueryGroup {
     return this.#subscribers.isEmpty && this.#joinRequests.length === 0;
   }
 
+  /** Also while it is busy: its read may have to wait for long, and nobody waits for it. */
   #releaseIfEmpty(): void {
-    if (this.#isEmpty && this.#isIdle) this.#owner.onEmpty(this);
+    if (!this.#isEmpty) return;
+    if (!this.#isIdle) this.retire();
+    this.#owner.onEmpty(this);
   }
 
   #failAll(error: unknown): void {
@@ -434,10 +442,13 @@ export class QueryGroup {
     this.#askedBy = undefined;
     const reader = askedBy ?? this.#subscribers.reader;
     const owner = reader ? ownerOf(reader.pushTarget) : this.traits.owner;
-    const { joinRequests, pos, hits, after } = await this.#owner.schedule(reader?.usage, () =>
+    const { result, drop } = this.#owner.schedule(reader?.usage, () =>
       this.#read(model, { owner, isCharged: askedBy !== undefined }),
     );
-    if (this.#isDiscarding) return;
+    this.#dropRead = drop;
+    const found = await result;
+    if (!found || this.#isDiscarding) return;
+    const { joinRequests, pos, hits, after } = found;
     // Those who join have to be authorized again.
     if (rightsClock.timeOf(model) !== authorizedAt) this.#becomeStale();
     if (!this.#owner.hasRoomForRows(hits.length - this.window.size)) {

@@ -68,3 +68,33 @@ test('[LIM43] starts no task in a tick whose time is over, and one in each of th
   await inFlight.settled();
   expect(begun).toEqual([0, 1, 2, 3]);
 });
+
+test('[LIM43] a dropped task is not run, and the next one has its turn', async () => {
+  const inFlight = new InFlight();
+  const slice = new TickSlice({ monotonic: () => 0 });
+  const limiter = new FairLimiter({ total: 1, perOwner: 1 }, { inFlight, slice });
+  const begun: string[] = [];
+  let finish = (_: string) => {};
+  const first = new Promise<string>((resolve) => {
+    finish = resolve;
+  });
+  const run = (owner: string, name: string, result = Promise.resolve(name)) =>
+    limiter.scheduleDroppable(owner, () => {
+      begun.push(name);
+      return result;
+    });
+  const started = run('a', 'a1', first);
+  const dropped = ['a2', 'a3'].map((name) => run('a', name));
+  const gone = run('b', 'b1');
+  const last = run('a', 'a4');
+  for (const { drop } of [started, ...dropped, gone]) drop();
+  for (const { drop } of dropped) drop();
+  expect(limiter.waiting).toBe(1);
+  finish('a1');
+  expect(await started.result).toBe('a1');
+  expect(await dropped[0]?.result).toBeUndefined();
+  expect(await last.result).toBe('a4');
+  expect(begun).toEqual(['a1', 'a4']);
+  await inFlight.settled();
+  expect([limiter.owners, limiter.waiting]).toEqual([0, 0]);
+});

@@ -4,9 +4,15 @@ import type { TickSlice } from './tick-slice.js';
 
 type Task = () => Promise<void>;
 
+/** `run`: `undefined` when it was started or dropped. */
+interface QueuedTask {
+  run: Task | undefined;
+}
+
 interface OwnerQueue {
   readonly owner: unknown;
-  readonly waiting: Fifo<Task>;
+  /** A dropped task stays until its turn, since it takes hardly any memory. */
+  readonly waiting: Fifo<QueuedTask>;
   /** Tasks started and not finished. */
   active: number;
 }
@@ -16,6 +22,12 @@ export interface FairLimiterLimits {
   readonly total: number;
   /** Concurrent tasks of one owner. */
   readonly perOwner: number;
+}
+
+export interface DroppableTask<T> {
+  readonly result: Promise<T | undefined>;
+  /** Nothing if it has started. */
+  readonly drop: () => void;
 }
 
 /**
@@ -53,6 +65,10 @@ export class FairLimiter {
 
   /** Queues the task. It must not reject. */
   run(owner: unknown, task: Task): void {
+    this.#add(owner, { run: task });
+  }
+
+  #add(owner: unknown, task: QueuedTask): void {
     let queue = this.#queues.get(owner);
     if (!queue) {
       queue = { owner, waiting: new Fifo(), active: 0 };
@@ -73,6 +89,24 @@ export class FairLimiter {
     });
   }
 
+  /** As `schedule`, for a task that may be dropped: then it resolves with `undefined`. */
+  scheduleDroppable<T>(owner: unknown, task: () => Promise<T>): DroppableTask<T> {
+    const queued: QueuedTask = { run: undefined };
+    let drop = () => {};
+    const result = new Promise<T | undefined>((resolve, reject) => {
+      queued.run = () => task().then(resolve, reject);
+      drop = () => {
+        if (!queued.run) return;
+        queued.run = undefined;
+        this.#waiting -= 1;
+        this.#inFlight.end();
+        resolve(undefined);
+      };
+    });
+    this.#add(owner, queued);
+    return { result, drop };
+  }
+
   /** `isRested`: in this tick at least one task is started, whatever else took its time. */
   #begin(isRested = false): void {
     let mayStart = isRested;
@@ -83,8 +117,12 @@ export class FairLimiter {
       }
       mayStart = false;
       const queue = this.#ready.shift();
-      const task = queue?.waiting.shift();
-      if (!queue || !task) return;
+      if (!queue) return;
+      const task = takeNext(queue.waiting);
+      if (!task) {
+        if (queue.active === 0) this.#queues.delete(queue.owner);
+        continue;
+      }
       queue.active += 1;
       this.#waiting -= 1;
       this.#active += 1;
@@ -113,4 +151,14 @@ export class FairLimiter {
   #isReady({ waiting, active }: OwnerQueue): boolean {
     return waiting.size > 0 && active < this.#limits.perOwner;
   }
+}
+
+/** The next task that was not dropped. */
+function takeNext(waiting: Fifo<QueuedTask>): Task | undefined {
+  for (let next = waiting.shift(); next; next = waiting.shift()) {
+    const { run } = next;
+    next.run = undefined;
+    if (run) return run;
+  }
+  return undefined;
 }

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { FakeConnection, modelOf, readsAll, rule, settle, setUpLive } from '../live.fixture.js';
+
+test('[LIM17] windows that were left before they were read hold nothing', async () => {
+  let isHeld = false;
+  let reads = 0;
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const on = await setUpLive({
+    models: [modelOf({ read: rule(({ auth }) => auth.uid !== 'nobody', readsAll) })],
+    limits: { windowWorkPerNode: 100 },
+    wrap: (store) =>
+      new Proxy(store, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name);
+          if (name !== 'query') return typeof value === 'function' ? value.bind(target) : value;
+          return async (query: Parameters<typeof store.query>[0]) => {
+            reads += 1;
+            if (isHeld) await released;
+            return await target.query(query);
+          };
+        },
+      }),
+  });
+  const connection = new FakeConnection('u1');
+  const { start } = await on.live.subscribeQuery(connection, {
+    r: '/users/*',
+    scope: { names: ['users'], parents: [] },
+    order: { keys: [{ field: '_r', descending: false }] },
+    limit: 3,
+  });
+  start();
+  isHeld = true;
+  for (let n = 0; n < 200; n++) {
+    connection.auth = { uid: 'u1', data: { n } };
+    on.live.authChanged(connection);
+    await settle();
+  }
+  expect(connection.summaries()).toEqual([]);
+  expect(on.live.counts()).toMatchObject({ queries: 1, queryGroups: 1, queuedReads: 1 });
+  isHeld = false;
+  release();
+  await on.live.settled();
+  expect(reads).toBeLessThan(10);
+  await on.create('/users/1', { a: 1 });
+  expect(connection.summaries()).toEqual(['created /users/1']);
+});
