@@ -60,6 +60,33 @@ test('[LIM42] so is a creation in a collection with many subscribers', async () 
     expect(connection.summaries()).toEqual(['created /users/2', 'created /users/3']);
 });
 
+test('[LIM42] so is a change of a live query, and what its subscribers do meanwhile loses nothing', async () => {
+  const on = await setUpLive({ models: [modelOf({ read })], isHurried: true });
+  const connections = uids.map(() => new FakeConnection('u'));
+  const order = { keys: [{ field: 'a', descending: false }] };
+  const query = { r: '/users/*', scope: { names: ['users'], parents: [] }, order, limit: 10 };
+  for (const connection of connections) (await on.live.subscribeQuery(connection, query)).start();
+  await on.create('/users/1', { a: 1 });
+  expect(receivedCount(connections)).toBeLessThan(connections.length);
+  const [gone, slow, raised, ...others] = connections;
+  if (!gone || !slow || !raised) throw new Error('there are more');
+  on.live.drop(gone);
+  slow.congested = true;
+  const { start } = await on.live.subscribe(raised, [itemOf({ r: 'q1', limit: 20 })]);
+  start();
+  await on.set('/users/1', { a: 2 });
+  await on.live.settled();
+  expect(gone.summaries()).toEqual([]);
+  expect(slow.summaries()).toEqual([]);
+  slow.congested = false;
+  on.live.onDrain(slow);
+  await on.live.settled();
+  expect(slow.summaries()).toEqual(['entered /users/1']);
+  for (const connection of others)
+    expect(connection.summaries()).toEqual(['created /users/1', 'updated 2']);
+  expect(raised.summaries()).toEqual(['entered /users/1']);
+});
+
 /** A connection subscribed to thirty objects and thirty collections. */
 async function subscriber() {
   const models = [modelOf({ read }), modelOf({ name: 'users/posts', read })];

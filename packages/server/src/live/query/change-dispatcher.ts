@@ -77,7 +77,7 @@ export class ChangeDispatcher {
       if (!this.#target.isActive(group)) continue;
       if (event.change) group.receive(event.change);
       else group.refresh();
-      this.#work += group.traits.cost.work;
+      this.#work += group.traits.cost.work + group.subscribers;
       if (event.change && !group.scans.isEmpty) {
         bytes ??= estimateBytes(event.change.object.data);
         this.#work += group.scans.workFor(bytes);

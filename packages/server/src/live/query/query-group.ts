@@ -10,6 +10,7 @@ import { ruleToRql } from '../../model/rules/rule-to-rql.js';
 import { visibleBody } from '../../model/view/view.js';
 import { unavailable } from '../../objects/unavailable.js';
 import type { DroppableTask } from '../../platform/scheduling/fair-limiter.js';
+import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { Hit } from '../../queries/search.js';
 import type { StoredFieldType } from '../../store/collection-layout.js';
@@ -27,8 +28,13 @@ import { FilterScans } from './filter-scans.js';
 import { PendingChanges } from './pending-changes.js';
 import { isWithin, type QueryGroupTraits } from './query-group-traits.js';
 import type { KnownWindow, QuerySubscription } from './query-subscription.js';
-import type { KnownRows } from './query-window.js';
-import { QueryWindow, type Row, type WindowChange } from './query-window.js';
+import {
+  type KnownRows,
+  QueryWindow,
+  type Row,
+  rowsBefore,
+  type WindowChange,
+} from './query-window.js';
 import { shortPosition } from './short-position.js';
 import { eventsSince, rowOf } from './window-diff.js';
 import { type ChangedRow, changedRow, type WindowEvent, windowEventsOf } from './window-event.js';
@@ -103,8 +109,11 @@ type DeliveredState =
   | { readonly kind: 'partial'; readonly entering: Row | undefined }
   | { readonly kind: 'newer'; readonly until: Pos };
 
+/** `before`: what those know who have not been sent the change yet; call it before the next change. */
+type WindowEdit = WindowChange & { readonly before?: () => KnownWindow };
+
 const exact: DeliveredState = { kind: 'exact' };
-const unchanged: WindowChange = { wasIn: false, isIn: false };
+const unchanged: WindowEdit = { wasIn: false, isIn: false };
 
 /** Queued changes during authorization and reads; beyond this, the store is read instead. */
 const maxQueueLength = 4096;
@@ -144,8 +153,10 @@ export class QueryGroup {
   /** Every change up to here is in the rows. */
   #pos: Pos = 0;
   #delivered: DeliveredState = exact;
-  /** See `known`. */
+  /** See `knownBy`. */
   #knownRows: KnownRows | undefined;
+  /** The rest of a delivery to many subscribers. */
+  #sending: Promise<void> | undefined;
 
   constructor(
     context: LiveContext,
@@ -164,6 +175,10 @@ export class QueryGroup {
     this.assumes = rule?.kind === 'filter' ? rule.assumes : [];
   }
 
+  get subscribers(): number {
+    return this.#subscribers.members.length;
+  }
+
   /** Applies or queues a change that may concern the window. */
   receive(change: CommittedChange): void {
     if (this.#state !== 'idle') {
@@ -171,7 +186,7 @@ export class QueryGroup {
       return;
     }
     const pending = this.#apply(change);
-    if (pending || this.#isStale) this.#startWorker(pending);
+    if (pending || this.#isStale || this.#sending) this.#startWorker(pending);
   }
 
   /** Reads the window again and sends each subscriber the difference. `askedBy`: see there. */
@@ -213,10 +228,12 @@ export class QueryGroup {
   }
 
   /**
-   * What live subscribers know. When the group is idle, they are as far as the dispatcher. The rows
+   * What a live subscriber knows. When the group is idle, all are as far as the dispatcher. The rows
    * are the same object until something changes, so that resumable subscriptions share it.
    */
-  get known(): KnownWindow {
+  knownBy(subscription: QuerySubscription): KnownWindow {
+    const before = this.#subscribers.knownBefore(subscription);
+    if (before) return before;
     const { pos } = this.#subscribers;
     const rows = this.#known();
     if (!this.#isIdle) return { rows, pos, isExact: this.#isExactAt(pos) };
@@ -284,13 +301,17 @@ export class QueryGroup {
 
   #next(): Promise<void> | undefined {
     for (;;) {
+      const sending = this.#sending;
+      this.#sending = undefined;
+      if (sending) return sending;
       if (this.#isStale) return this.#refill();
       const change = this.#queue.shift();
       if (!change) return undefined;
       const pending = this.#apply(change);
       this.#pendingChanges.end(change.r);
       if (pending) return pending;
-      if (this.#queue.length > 0 && this.#context.slice.isOver) return this.#context.slice.rest();
+      if (!this.#sending && this.#queue.length > 0 && this.#context.slice.isOver)
+        return this.#context.slice.rest();
     }
   }
 
@@ -394,39 +415,52 @@ export class QueryGroup {
     );
   }
 
-  /** Edits the rows, after paused subscribers have saved what they know. */
-  #edit(r: string, edit: () => WindowChange): WindowChange {
-    this.#pauseCongested();
+  #edit(r: string, edit: () => WindowChange): WindowEdit {
+    const known = this.#knownRows;
+    const isExact = this.#isExactAt(this.#subscribers.pos);
     this.#knownRows = undefined;
-    const wasPresent = this.window.get(r) !== undefined;
+    const row = this.window.get(r);
     const last = this.window.rows.at(-1);
     const windowChange = edit();
     const isPresent = this.window.get(r) !== undefined;
-    if (isPresent && !wasPresent) this.#owner.rowAdded(this, r);
-    if (wasPresent && !isPresent) this.#rowRemoved(r);
+    if (isPresent && !row) this.#owner.rowAdded(this, r);
+    if (row && !isPresent) this.#rowRemoved(r);
     // An inserted row may push the last one out of the reserve.
     if (last && last.r !== r && !this.window.get(last.r)) this.#rowRemoved(last.r);
-    return windowChange;
-  }
-
-  #pauseCongested(): void {
-    const isExact = this.#isExactAt(this.#subscribers.pos);
-    this.#subscribers.pauseCongested(() => this.#known(), isExact);
+    const { pos } = this.#subscribers;
+    const before = () => {
+      return {
+        rows: known ?? rowsBefore(this.window.shown, windowChange, { r, row }),
+        pos,
+        isExact,
+      };
+    };
+    return { ...windowChange, before };
   }
 
   /** Delivers the events of one change. */
-  #deliver(change: CommittedChange, windowChange: WindowChange, changed?: ChangedRow): void {
-    const { pos } = change;
-    const { telemetry } = this.#context;
-    const events = windowEventsOf(change, windowChange, changed);
-    const { entered } = windowChange;
+  #deliver(change: CommittedChange, windowEdit: WindowEdit, changed?: ChangedRow): void {
+    const { entered } = windowEdit;
+    const events = windowEventsOf(change, windowEdit, changed);
     this.#knownRows = undefined;
     if (entered || this.window.isShort) this.#becomeStale();
     // If a read is pending, not all of this position is sent yet.
     if (this.#isStale) this.#delivered = { kind: 'partial', entering: entered };
-    const span = events.length > 0 ? telemetry.start(change) : undefined;
-    const pushes = this.#subscribers.deliver(events, this.#isStale ? pos - 1 : pos, { at: pos });
-    telemetry.record(change, pushes, span);
+    this.#sending = this.#context.slice.run(this.#push(change, events, windowEdit.before));
+  }
+
+  *#push(
+    change: CommittedChange,
+    events: readonly WindowEvent[],
+    before: WindowEdit['before'],
+  ): Steps {
+    const { telemetry } = this.#context;
+    const pos = this.#isStale ? change.pos - 1 : change.pos;
+    if (before && events.length > 0) {
+      const span = telemetry.start(change);
+      const pushes = yield* this.#subscribers.deliver(events, pos, { before, at: change.pos });
+      telemetry.record(change, pushes, span);
+    } else this.#subscribers.skipTo(pos);
     if (!this.#owner.hasRoomForRows(0)) this.#failAll(tooManyRows());
   }
 
@@ -449,8 +483,6 @@ export class QueryGroup {
     const found = await result;
     if (!found || this.#isDiscarding) return;
     const { joinRequests, pos, hits, after } = found;
-    // Those who join have to be authorized again.
-    if (rightsClock.timeOf(model) !== authorizedAt) this.#becomeStale();
     if (!this.#owner.hasRoomForRows(hits.length - this.window.size)) {
       return this.#failAll(tooManyRows());
     }
@@ -458,13 +490,20 @@ export class QueryGroup {
       ? await this.#diff(model, { known: this.#known(), hits, isOtherView: false })
       : [];
     if (this.#isDiscarding) return;
-    // Synchronous up to the last join, so that all know the same rows.
-    this.#pauseCongested();
-    const before = this.#known();
+    const { pos: from } = this.#subscribers;
+    const before = { rows: this.#known(), pos: from, isExact: this.#isExactAt(from) };
     this.#fill(hits, pos);
     this.#delivered = after === pos ? exact : { kind: 'newer', until: after };
-    // The rows may have changes in them up to `after`, which will not be sent again.
-    this.#subscribers.deliver(events, pos, { difference: { before, events }, at: after });
+    // The rows may have changes in them up to `after`, which will not be sent again. Until the last
+    // join no other change is applied, so that all know the same rows.
+    const delivery = this.#subscribers.deliver(events, pos, {
+      before: () => before,
+      difference: { before: before.rows, events },
+      at: after,
+    });
+    await this.#context.slice.run(delivery);
+    // Those who join have to be authorized again.
+    if (rightsClock.timeOf(model) !== authorizedAt) this.#becomeStale();
     for (const { resolve } of this.#joinRequests.splice(0, joinRequests)) {
       resolve({ hits: hits.slice(0, this.window.limit), pos, exactFrom: after });
     }

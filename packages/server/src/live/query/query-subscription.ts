@@ -19,8 +19,8 @@ export interface KnownWindow {
 /** What a subscription uses of the group that it is attached to. */
 export interface SubscribedGroup {
   readonly traits: QueryGroupTraits;
-  /** What live subscribers know. */
-  readonly known: KnownWindow;
+  /** What this live subscriber knows. */
+  knownBy(subscription: QuerySubscription): KnownWindow;
   attach(subscription: QuerySubscription): void;
   detach(subscription: QuerySubscription): void;
   /** Begins the pushes of a waiting subscription. */
@@ -93,6 +93,8 @@ export class QuerySubscription {
   group: SubscribedGroup;
   /** Its slot in its group. */
   slot = 0;
+  /** The number of the last delivery of its group that it does not wait for. */
+  delivery = 0;
   state: QueryState;
   /** The latest position sent to its client: later pushes never carry an earlier one. */
   sentPos: Pos;
@@ -127,7 +129,7 @@ export class QuerySubscription {
 
   /** What its client knows, and where to resume from. */
   get known(): KnownWindow {
-    return 'known' in this.state ? this.state.known : this.group.known;
+    return 'known' in this.state ? this.state.known : this.group.knownBy(this);
   }
 
   get topic(): { readonly r: string } {

@@ -194,6 +194,19 @@ export function knownRowsOf(rows: readonly Row[]): KnownRows {
   return new Map(rows.map(({ r, rev, hidden }) => [r, { rev, hidden }]));
 }
 
+/** What was shown before a change of one row, and is `shown` after it. `row`: the row before, if any. */
+export function rowsBefore(
+  shown: readonly Row[],
+  { entered, left, wasIn }: WindowChange,
+  { r, row }: { readonly r: string; readonly row: Row | undefined },
+): KnownRows {
+  const rows = new Map<string, KnownRow>();
+  for (const one of shown) if (one.r !== r && one !== entered) rows.set(one.r, one);
+  if (left) rows.set(left.r, left);
+  if (wasIn && row) rows.set(r, row);
+  return rows;
+}
+
 /** Marks all rows as outdated. */
 export function asOutdated(known: KnownRows): KnownRows {
   return new Map([...known].map(([r, row]) => [r, { ...row, isOutdated: true }]));

@@ -1,6 +1,10 @@
+import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import type { Pos } from '../../store/stored-object.js';
 import type { LiveMetrics } from '../live-metrics.js';
 import type { Positions } from '../position.js';
+import type { FanOutPace } from '../push/fan-out.js';
+import type { Frame } from '../push/frame.js';
+import type { PushTarget } from '../push-target.js';
 import { MemberList } from '../registry/subscriber-group.js';
 import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 import type {
@@ -16,7 +20,22 @@ import { type WindowEvent, WindowEventFrames, type WindowTraits } from './window
 export interface QueryMembersContext {
   readonly metrics: LiveMetrics;
   readonly positions: Positions;
+  readonly pace: FanOutPace;
 }
+
+interface DeliveryOptions {
+  /** What those know who wait for the events; called at most once, and not afterwards. */
+  readonly before: () => KnownWindow;
+  readonly difference?: WindowDifference | undefined;
+  /**
+   * The position of the events, greater than theirs if more of that change is to come, or if a
+   * difference may have later changes in it.
+   */
+  readonly at: Pos;
+}
+
+/** Bytes that count as much as another member. */
+const bytesPerMember = 4096;
 
 /** The subscribers of one window, and the pushes to them. */
 export class WindowSubscribers extends MemberList<QuerySubscription> {
@@ -24,14 +43,28 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   /** Shared by the frames of all events. */
   readonly #shared: { readonly traits: WindowTraits; readonly positions: Positions };
   readonly #metrics: LiveMetrics;
+  readonly #pace: FanOutPace;
   /** The position that live subscribers have reached. */
   #pos: Pos = 0;
+  /** Number of deliveries so far. */
+  #deliveries = 0;
+  /** Set during a delivery: what those know who wait for it. */
+  #before: (() => KnownWindow) | undefined;
+  /** Bytes pushed since `#isDue` was asked. */
+  #bytes = 0;
 
-  constructor(traits: WindowTraits, { metrics, positions }: QueryMembersContext) {
+  constructor(traits: WindowTraits, { metrics, positions, pace }: QueryMembersContext) {
     super();
     this.#traits = traits;
     this.#shared = { traits, positions };
     this.#metrics = metrics;
+    this.#pace = pace;
+  }
+
+  /** It has what is being delivered. */
+  override add(subscription: QuerySubscription): void {
+    super.add(subscription);
+    subscription.delivery = this.#deliveries;
   }
 
   get pos(): Pos {
@@ -53,28 +86,83 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     return this.members.filter(({ progress }) => progress === 'behind');
   }
 
+  /** What a live subscriber knows that waits for the delivery in progress; `undefined` if it does not. */
+  knownBefore({ delivery }: QuerySubscription): KnownWindow | undefined {
+    return delivery === this.#deliveries ? undefined : this.#before?.();
+  }
+
+  /** Nothing is to be pushed of the changes up to here. */
+  skipTo(pos: Pos): void {
+    this.#pos = Math.max(this.#pos, pos);
+  }
+
   /**
-   * Pushes events to all live subscribers. `at`: the position of the events, greater than `pos` if
-   * more of that change is to come, or if a difference may have later changes in it. Returns the
-   * number of pushes.
+   * Pushes events to all live subscribers, and yields if there are many (rule LIM42). Those with full
+   * output buffers are paused (rule LIM4). The rows must not change before it is done. From the last
+   * subscriber to the first: those who leave are replaced by those who have the events already.
+   * Returns the number of pushes.
    */
-  deliver(
+  *deliver(
     events: readonly WindowEvent[],
     pos: Pos,
-    { difference, at = pos }: { difference?: WindowDifference; at?: Pos } = {},
-  ): number {
+    { before, difference, at }: DeliveryOptions,
+  ): Steps<number> {
     const from = this.#pos;
-    this.#pos = Math.max(from, pos);
-    // Even an empty difference concerns those who are ahead: their rows may be others.
-    if (events.length === 0 && !difference) return 0;
+    this.skipTo(pos);
     const delivery = { frames: this.#framesOf(events, { from, to: pos }), difference, from, at };
+    let known: KnownWindow | undefined;
+    this.#before = () => {
+      known ??= before();
+      return known;
+    };
+    this.#deliveries += 1;
     let pushes = 0;
-    for (let index = this.members.length - 1; index >= 0; index--) {
-      const subscription = this.members[index];
-      if (subscription?.progress === 'waiting') subscription.buffer(delivery);
-      else if (subscription?.progress === 'live') pushes += this.#deliverTo(subscription, delivery);
+    const { members } = this;
+    try {
+      for (
+        let index = members.length - 1;
+        index >= 0;
+        index = Math.min(index, members.length) - 1
+      ) {
+        const subscription = members[index];
+        if (!subscription || subscription.delivery === this.#deliveries) continue;
+        const pushed = this.#offer(subscription, delivery);
+        subscription.delivery = this.#deliveries;
+        pushes += pushed;
+        if (this.#isDue(pushed)) yield;
+      }
+    } finally {
+      this.#before = undefined;
     }
     return pushes;
+  }
+
+  #isDue(pushes: number): boolean {
+    const work = 1 + pushes + Math.floor(this.#bytes / bytesPerMember);
+    this.#bytes = 0;
+    return this.#pace.isDue(work);
+  }
+
+  #offer(subscription: QuerySubscription, delivery: WindowDelivery): number {
+    const { progress } = subscription;
+    if (progress === 'waiting') subscription.buffer(delivery);
+    if (progress !== 'live' || this.#isPaused(subscription, delivery)) return 0;
+    return this.#deliverTo(subscription, delivery);
+  }
+
+  /** Pauses it if there is something to push, and its output buffer is full. */
+  #isPaused(
+    subscription: QuerySubscription,
+    { frames, from, at }: Pick<WindowDelivery, 'frames' | 'from' | 'at'>,
+  ): boolean {
+    if (frames.length === 0 || !subscription.session.pushTarget.congested) return false;
+    const { state } = subscription;
+    // A subscriber that is ahead has newer rows of its own.
+    const ahead = state.name === 'ahead' ? state.known : undefined;
+    if (ahead && at <= ahead.pos) return false;
+    const known = ahead && from < ahead.pos ? ahead : this.#before?.();
+    if (known) this.#pause(subscription, known);
+    return known !== undefined;
   }
 
   /** A subscriber may be ahead of its group after a replay; events it received then are skipped. */
@@ -129,20 +217,20 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     if (subscription.view === view) {
       const current = frames.notBefore(subscription.sentPos);
       subscription.sentPos = current.pos;
-      pushTarget.push(current.frameFor(subscription.key, pushTarget));
+      this.#send(pushTarget, current.frameFor(subscription.key, pushTarget));
       return;
     }
     if (isLast) {
       subscription.view = view;
       subscription.sentPos = Math.max(subscription.sentPos, frames.pos);
     }
-    pushTarget.push(
-      frames.frameFrom(
-        subscription.key,
-        { pos: subscription.sentPos, view: subscription.view },
-        pushTarget,
-      ),
-    );
+    const from = { pos: subscription.sentPos, view: subscription.view };
+    this.#send(pushTarget, frames.frameFrom(subscription.key, from, pushTarget));
+  }
+
+  #send(pushTarget: PushTarget, frame: Frame): void {
+    this.#bytes += frame.bytes.length;
+    pushTarget.push(frame);
   }
 
   /**
@@ -162,22 +250,6 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   #pause(subscription: QuerySubscription, known: KnownWindow): void {
     subscription.state = { name: 'paused', known };
     this.#metrics.pauses.add();
-  }
-
-  /** Rule LIM4: pauses subscribers with full output buffers. Call before the window changes. */
-  pauseCongested(known: () => KnownRows, isExact: boolean): void {
-    let shared: KnownWindow | undefined;
-    for (const subscription of this.members) {
-      const { state, session } = subscription;
-      if (subscription.progress !== 'live' || !session.pushTarget.congested) continue;
-      // A subscriber that is ahead has newer rows of its own.
-      if (state.name === 'ahead' && state.known.pos > this.#pos) {
-        this.#pause(subscription, state.known);
-        continue;
-      }
-      shared ??= { rows: known(), pos: this.#pos, isExact };
-      this.#pause(subscription, shared);
-    }
   }
 
   /**
