@@ -5,6 +5,7 @@ import type { PushTarget } from '../live/push-target.js';
 import type { Migrations } from '../migration/migrations.js';
 import type { ModelSet } from '../model/model.js';
 import type { Objects } from '../objects/objects.js';
+import { unavailable } from '../objects/unavailable.js';
 import type { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
@@ -89,6 +90,11 @@ export function requesterOf({ pushTarget, auth, address }: CommandContext): Requ
 export async function chargeFor(context: CommandContext, bytes: number): Promise<void> {
   if (context.pushTarget) await context.pushTarget.charge?.(bytes);
   else context.charge?.(bytes);
+}
+
+/** Throws once the client is gone, who alone needs what is read. */
+export function assertAwaited({ pushTarget }: CommandContext): void {
+  if (pushTarget?.open === false) throw unavailable();
 }
 
 /** The connection of a command that only connections send. */

@@ -10,6 +10,8 @@ export interface PushTarget {
   readonly auth: Auth;
   /** Remote address; `undefined` for the server itself. */
   readonly address?: string | undefined;
+  /** False once the client is gone: nothing has to be read for it any more. */
+  readonly open?: boolean | undefined;
   /** Queues a frame; it is sent in order with the others of this turn of the event loop. */
   push(frame: Frame): void;
   /**

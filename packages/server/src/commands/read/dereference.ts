@@ -18,7 +18,7 @@ import { assertAuthorizable } from '../../queries/access-scope.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import { type AuditedCommand, auditRead, type ShownObject } from '../admin-audit.js';
 import { lookupsSettled, modelOfObject } from '../existing-object.js';
-import { type CommandContext, chargeFor } from '../services.js';
+import { assertAwaited, type CommandContext, chargeFor } from '../services.js';
 
 /** What a reference shows of its target, and its size. */
 interface Showing {
@@ -120,6 +120,7 @@ async function loadTargets(
     left -= bytes;
     await showTargets(context, { found, command, targets });
     await chargeFor(context, bytes);
+    assertAwaited(context);
     if (slice.isOver) await slice.rest();
   }
 }

@@ -234,4 +234,29 @@ describe('references', () => {
     expect(shown.map(({ ref }) => ref !== undefined)).toEqual(of.map((_, n) => n < 16));
     expect(shown.at(-1)?.error).toEqual({ code: 413, message: 'answer.too.large' });
   });
+
+  test('[LIM44] are not read any further once the client is gone', async () => {
+    const app = await open();
+    const team = Array.from({ length: 40 }, (_, n) => `/users/${n}`);
+    for (const r of team) await app.send(amal, { cmd: 'create', r, body: { name: 'T' } });
+    await app.send(amal, { cmd: 'create', r: '/users/w', body: { name: 'W', team } });
+    const { objects } = app.services;
+    const heads = objects.heads.bind(objects);
+    let read = 0;
+    objects.heads = (rs) => {
+      read += rs.length;
+      return heads(rs);
+    };
+    const client = { auth: amal, open: true, congested: false, push() {} };
+    const charge = () => {
+      client.open = read < 16;
+      return undefined;
+    };
+    const { error } = await app.sendFrom(Object.assign(client, { charge }), {
+      cmd: 'get',
+      r: '/users/w',
+    });
+    expect(error).toMatchObject({ code: 503 });
+    expect(read).toBe(16);
+  });
 });

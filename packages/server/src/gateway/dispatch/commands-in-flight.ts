@@ -1,4 +1,4 @@
-import type { JsonObject } from '@really/protocol';
+import { fail, type JsonObject } from '@really/protocol';
 import type { PushTarget } from '../../live/push-target.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { AppDeps } from '../app-deps.js';
@@ -51,6 +51,8 @@ export class CommandsInFlight {
   readonly #deps: AppDeps;
   readonly #owner: InFlightOwner;
   readonly #order = new CommandOrder();
+  /** Commands that wait for their owner's turn, each with a function that removes it from there. */
+  readonly #queued = new Map<Command, () => boolean>();
   #count = 0;
   #reserved = 0;
   #held = 0;
@@ -101,12 +103,7 @@ export class CommandsInFlight {
       bytes,
       release: undefined,
     };
-    const perform = () => void this.#perform(command);
-    const start =
-      owner === undefined
-        ? perform
-        : () =>
-            pricedResponses.begin(cmd, { owner, uid: auth.uid, payer: this.#owner.payer }, perform);
+    const start = () => this.#start(command);
     this.#reserved += reserved;
     this.#held += bytes;
     this.#count++;
@@ -127,34 +124,68 @@ export class CommandsInFlight {
     );
   }
 
+  /** The client is gone: commands that wait for their owner's turn only read for it, and end. */
+  abandon(): void {
+    for (const [command, remove] of this.#queued) {
+      this.#queued.delete(command);
+      if (remove()) this.#end(command, this.#failed(command, fail('server.unavailable')));
+    }
+  }
+
+  #start(command: Command): void {
+    const { owner } = command;
+    if (owner === undefined) void this.#perform(command);
+    else if (this.#owner.open) this.#queue(command, owner);
+    else this.#end(command, this.#failed(command, fail('server.unavailable')));
+  }
+
+  #queue(command: Command, owner: string): void {
+    const { pricedResponses } = this.#deps;
+    const { request, call } = command;
+    const by = { owner, uid: call.auth.uid, payer: this.#owner.payer };
+    let hasBegun = false;
+    const remove = pricedResponses.begin(request.cmd, by, () => {
+      hasBegun = true;
+      this.#queued.delete(command);
+      void this.#perform(command);
+    });
+    if (!hasBegun) this.#queued.set(command, remove);
+  }
+
   async #perform(command: Command): Promise<void> {
-    const { request, record, owner } = command;
-    const { tag, target } = request;
+    const { request, owner } = command;
+    const { tag } = request;
     let outcome: Outcome;
     try {
       const { body, afterwards } = await this.#deps.commands.run(command.call, request);
       const text =
         owner === undefined ? this.#textOf(tag, body) : await this.#pricedText(tag, body, owner);
-      outcome = { text, result: 'ok', afterwards };
+      outcome = { text: text ?? '', result: 'ok', afterwards };
     } catch (thrown) {
-      const error = record.errorFor(thrown);
-      outcome = { text: errorText(error, { tag, r: target?.r }), result: String(error.code) };
+      outcome = this.#failed(command, thrown);
     }
     this.#end(command, outcome);
+    if (owner !== undefined) this.#deps.pricedResponses.ended(request.cmd, owner);
   }
 
-  #textOf(tag: number, body: JsonObject): string {
-    return this.#owner.open ? responseText(tag, body) : '';
+  #failed({ record, request: { tag, target } }: Command, thrown: unknown): Outcome {
+    const error = record.errorFor(thrown);
+    return { text: errorText(error, { tag, r: target?.r }), result: String(error.code) };
   }
 
-  #pricedText(tag: number, body: JsonObject, owner: string): string | Promise<string> {
+  /** `undefined` if nobody takes it any more. */
+  #textOf(tag: number, body: JsonObject): string | undefined {
+    return this.#owner.open ? responseText(tag, body) : undefined;
+  }
+
+  #pricedText(tag: number, body: JsonObject, owner: string): Promise<string> {
     const { payer } = this.#owner;
     const write = () => this.#textOf(tag, body);
     return this.#deps.pricedResponses.write(body, { owner, payer }, write);
   }
 
   #end(command: Command, outcome: Outcome): void {
-    const { request, record, ticket, owner } = command;
+    const { record, ticket } = command;
     this.#finish(ticket, () => {
       this.#reserved -= command.reserved;
       this.#held -= command.bytes;
@@ -162,7 +193,6 @@ export class CommandsInFlight {
       this.#respond(outcome);
       command.release?.();
     });
-    if (owner !== undefined) this.#deps.pricedResponses.ended(request.cmd, owner);
   }
 
   #finish(ticket: Ticket | undefined, conclude: () => void): void {

@@ -3,7 +3,13 @@ import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import { noRates, openTestGateway, RawClient, TestClient } from '../gateway.fixture.js';
+import {
+  clientFrame,
+  noRates,
+  openTestGateway,
+  RawClient,
+  TestClient,
+} from '../gateway.fixture.js';
 import { OwnerQueues } from './owner-queues.js';
 import { PricedResponses } from './priced-responses.js';
 import { isWithin, ResponseQuota } from './response-quota.js';
@@ -232,5 +238,35 @@ test('[LIM27] a body is charged to the uid that sends it', async () => {
     platform.advance(100);
     await new Promise((resolve) => setImmediate(resolve));
   }
+  await server.close();
+});
+
+test('[LIM37] a client that closes behind its commands pays for them all the same', async () => {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  const server = await openTestGateway({
+    platform,
+    commands: { get: big, other: async () => ({ body: {} }) },
+    config: { rates: { ...noRates, bytes: 1000 } },
+  });
+  const leaving = new RawClient(server.port);
+  await leaving.upgrade();
+  const accessToken = await server.tokens.mint({ uid: 'amal' });
+  leaving.write(clientFrame(JSON.stringify({ tag: 0, cmd: 'initialize', accessToken })));
+  await leaving.until((bytes) => bytes.includes('initialized'));
+  const get = clientFrame('{"tag":1,"cmd":"get","r":"/a/1"}');
+  leaving.write(Buffer.concat([get, clientFrame(Buffer.from([3, 232]), 8)]));
+  await leaving.ended;
+  const client = await TestClient.initialized(server);
+  client.send({ tag: 1, cmd: 'other' });
+  const another = await TestClient.initialized(server, 'another');
+  another.send({ tag: 1, cmd: 'other' });
+  await another.receive(1);
+  // Half of the response size, less the burst of one second.
+  platform.advance(3900);
+  another.send({ tag: 2, cmd: 'other' });
+  await another.receive(2);
+  expect(client.received).toEqual([]);
+  platform.advance(400);
+  await client.receive(1);
   await server.close();
 });

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { fail, type JsonValue } from '@really/protocol';
+import { estimateBytes } from '../../objects/estimate-bytes.js';
 import type { Platform } from '../../platform/platform.js';
 import { type CommandPayer, OwnerQueues } from './owner-queues.js';
 import { ResponseQuota } from './response-quota.js';
@@ -62,11 +63,11 @@ export class PricedResponses {
     return queued;
   }
 
-  /** Starts a command, now or later. Each start needs a call to `ended`. */
-  begin(cmd: string, by: CommandPayer, start: () => void): void {
+  /** As `OwnerQueues.begin`, for a command whose response is priced. */
+  begin(cmd: string, by: CommandPayer, start: () => void): () => boolean {
     const queues = this.#queues.get(cmd);
-    if (queues) queues.begin(by, start);
-    else start();
+    if (!queues) throw new Error(`the response to ${cmd} has no price`);
+    return queues.begin(by, start);
   }
 
   ended(cmd: string, owner: string): void {
@@ -116,18 +117,19 @@ export class PricedResponses {
 
   /**
    * The text of a response, written when the tick's quota allows it and paid for when this
-   * resolves. Rejects if `make` throws.
+   * resolves. Rejects if `make` throws. If `make` returns `undefined`, nobody takes the response
+   * any more: what was read for it is paid for all the same.
    */
   async write(
     body: JsonValue,
     { owner, payer }: Pick<CommandPayer, 'owner' | 'payer'>,
-    make: () => string,
+    make: () => string | undefined,
   ): Promise<string> {
     return await this.#quota.write(owner, body, () => {
       const text = make();
-      const price = priceOf(text.length);
+      const price = priceOf(text?.length ?? estimateBytes(body));
       if (price > 0) payer.pay(price);
-      return text;
+      return text ?? '';
     });
   }
 }

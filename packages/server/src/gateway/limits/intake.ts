@@ -24,6 +24,7 @@ export class Intake {
   readonly #ofAddress: IntakeBucket;
   #own: IntakeBucket;
   #isAdmitted = false;
+  #hasEnded = false;
   /** Nothing is read before this time, even without debt. */
   #pausedUntil = 0;
   /** True while nothing more is read. */
@@ -103,8 +104,10 @@ export class Intake {
     else this.#rates.over(this.#isAdmitted ? 'rate.bytes' : 'rate.bytesBeforeInitialize');
   }
 
-  /** The socket has closed. */
+  /** Nothing more is charged. Does nothing the second time. */
   end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.#rates.leave(this.#ofAddress);
     if (this.#isAdmitted) this.#rates.leave(this.#own);
   }

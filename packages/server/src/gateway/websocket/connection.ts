@@ -91,6 +91,7 @@ export class Connection
   #inFlight = 0;
   #proceeding = false;
   #state: 'open' | 'finishing' | 'draining' | 'closing' = 'open';
+  #hasClosed = false;
   #code: number | undefined;
   /** Since the last ping; `undefined` while the client is not pinged. */
   #life: { missed: number; isHeard: boolean; readonly progress: OutputProgress } | undefined;
@@ -235,9 +236,8 @@ export class Connection
     return this.#intake.roomAt;
   }
 
-  /** Charges response bytes. */
+  /** Charges response bytes; those of commands that end after the socket has closed, too. */
   pay(bytes: number): void {
-    if (this.#state === 'closing') return;
     this.#intake.pay(bytes);
     if (this.#intake.isOver) this.#pauseReading();
   }
@@ -263,6 +263,7 @@ export class Connection
 
   /** Passes queued messages to the session as far as it takes them, and reads on. */
   proceed(): void {
+    if (this.#hasClosed) this.#endIntake();
     if (this.#inFlight !== 0 && this.#inFlight !== this.#session.heldBytes) this.#recount();
     const backlog = this.#backlog;
     // A message that is answered at once calls this again from within the loop below.
@@ -376,7 +377,6 @@ export class Connection
     this.#deps.idleTimers.clear(this);
     this.#deps.rateTimers.clear(this);
     this.watchLife(false);
-    this.#intake.end();
     this.#backlogBytes = 0;
     this.#unfinished = 0;
     this.#deps.unread.set(this, 0);
@@ -401,6 +401,13 @@ export class Connection
     this.#deps.metrics.closed(this.#code ?? code);
     this.#deps.connections.delete(this);
     this.#deps.count.leave(this.address);
+    this.#hasClosed = true;
+    this.#endIntake();
+  }
+
+  /** Commands in flight are still paid for, so its rates are not forgotten before. */
+  #endIntake(): void {
+    if (this.#session.idle) this.#intake.end();
   }
 
   /** Takes a message in this tick's quota, if the session can handle one. */

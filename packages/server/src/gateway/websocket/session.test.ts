@@ -514,5 +514,23 @@ test('[LIM44] objects read for subscriptions are paid for, and beyond the rate n
   const last = session.charge(10_000);
   session.end({ isFinal: true });
   await last;
+  events.length = 0;
   expect(session.charge(10_000)).toBeUndefined();
+  expect(events).toEqual(['pay 5000']);
+});
+
+test('[LIM37] commands that wait and only read end with their connection, writes go on', async () => {
+  const { session, socket, running, say, settle, initialize, deps, platform } = setUp();
+  await initialize('u1');
+  socket.roomAt = platform.clock.monotonic() + 1;
+  // Each waits for the one before; the first one for the rate.
+  for (const cmd of ['get', 'update', 'get']) await say({ tag: 1, cmd, r: '/a/1' });
+  const waiting = () => [running.map(({ request }) => request.cmd), deps.pricedResponses.queued];
+  expect(waiting()).toEqual([[], 1]);
+  session.end({ isFinal: true });
+  expect(waiting()).toEqual([['update'], 0]);
+  running[0]?.end();
+  await settle();
+  expect(waiting()).toEqual([['update'], 0]);
+  expect(session.idle).toBe(true);
 });

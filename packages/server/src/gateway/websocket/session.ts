@@ -166,9 +166,10 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
 
   charge(bytes: number): Promise<void> | undefined {
     const price = priceOf(bytes);
-    if (price === 0 || !this.open) return undefined;
+    if (price === 0) return undefined;
     this.#socket.pay(price);
-    if (this.#socket.roomAt <= this.#deps.platform.clock.monotonic()) return undefined;
+    if (!this.open || this.#socket.roomAt <= this.#deps.platform.clock.monotonic())
+      return undefined;
     if (this.#rateWait) return this.#rateWait.promise;
     let resolve = () => {};
     const promise = new Promise<void>((done) => {
@@ -249,7 +250,8 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   /**
-   * The connection is closing: drops all its state. Commands in flight end by themselves.
+   * The connection is closing: drops all its state. Commands in flight end by themselves, and those
+   * that only read end early.
    * `isFinal`: the client said that it goes.
    */
   end({ isFinal }: { readonly isFinal: boolean }): void {
@@ -275,6 +277,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     resumableSessions.park(state.handle, park);
     live.drop(this);
     rooms.drop(this);
+    this.#inFlight?.abandon();
   }
 
   onSettled(): void {
