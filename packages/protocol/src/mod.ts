@@ -38,6 +38,7 @@ export {
   batchCommands,
   batchRefusal,
   commandsIn,
+  costOfSubscriptions,
 } from './messages/batch.js';
 export type { CountRequest } from './messages/count.js';
 export type { CreateRequest } from './messages/create.js';

@@ -99,11 +99,16 @@ export function commandsIn(message: JsonObject): number {
   if (cmd === 'subscribe' || cmd === 'unsubscribe') {
     const { subscriptions } = message.body;
     const items = Array.isArray(subscriptions) ? subscriptions.length : 0;
-    return Math.max(1, Math.ceil(items / subscriptionsPerCommand));
+    return Math.max(1, costOfSubscriptions(items));
   }
   if (cmd !== 'batch') return 1;
   const { commands } = message.body;
   // A batch with more is refused as a whole, and counts as one.
   const isOne = Array.isArray(commands) && commands.length <= batchCommands;
   return isOne ? Math.max(1, commands.length) : 1;
+}
+
+/** What this many subscriptions cost, in commands (rule LIM18). */
+export function costOfSubscriptions(subscriptions: number): number {
+  return Math.ceil(subscriptions / subscriptionsPerCommand);
 }

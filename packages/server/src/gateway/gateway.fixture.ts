@@ -129,7 +129,7 @@ const noRooms: GatewayRooms = {
   park: () => undefined,
   release() {},
   resume: () => () => {},
-  authChanged() {},
+  authChanged: () => 0,
   sendList() {},
 };
 

@@ -1,5 +1,6 @@
 import {
   type Auth,
+  costOfSubscriptions,
   type JsonObject,
   namesOf,
   type ProtocolError,
@@ -246,13 +247,14 @@ export class Live {
   }
 
   /**
-   * Authorizes the subscriptions of this connection again after its `auth` changed. Returns how
-   * many got other rights.
+   * Authorizes the subscriptions of this connection again after its `auth` changed. Returns what
+   * that costs, in commands: one for each that may have other rights, and one for twenty others.
    */
   authChanged(pushTarget: PushTarget): number {
     const subscriptions = this.#subscriptionsOf(pushTarget);
     for (const subscription of subscriptions) this.#lookups.update(subscription);
-    return this.#reassignment.reauthorize(subscriptions, 'auth');
+    const concerned = this.#reassignment.reauthorize(subscriptions, 'auth');
+    return concerned + costOfSubscriptions(subscriptions.length - concerned);
   }
 
   /**

@@ -128,6 +128,16 @@ test('[LIM43] after a token renewal nothing is pushed under the old rights, and 
   expect(on.live.counts()).toMatchObject({ subscriptions: 30 });
 });
 
+test('[LIM43] [LIM18] to look at subscriptions whose rights a renewal leaves as they are costs as little as to subscribe', async () => {
+  const models = [modelOf({ read: rule(({ auth }) => auth.uid === 'u') })];
+  const on = await setUpLive({ models });
+  const connection = new FakeConnection({ uid: 'u' });
+  for (const id of uids) await on.create(`/users/${id}`, {});
+  await on.subscribe(connection, ...uids.map((id) => `/users/${id}`));
+  connection.auth = { uid: 'u', data: { is: 'another' } };
+  expect(on.live.authChanged(connection)).toBe(2);
+});
+
 test('[LIM43] a model reload processes many subscriptions in several turns', async () => {
   const { on, rs, connection } = await subscriber();
   await on.live.settled();

@@ -184,7 +184,8 @@ describe('rights that change', () => {
     const { me } = bodyOf(await app.join(amal, r, {}));
     await app.join(badr, r);
     amal.auth = { uid: 'amal', data: { nick: 'A' } };
-    app.services.rooms.authChanged(amal);
+    expect(app.services.rooms.authChanged(amal)).toBe(1);
+    expect(app.services.rooms.authChanged(app.socket('somebody'))).toBe(0);
     await app.services.rooms.settled();
     await app.tick();
     const user = { uid: 'amal', data: { nick: 'A' } };

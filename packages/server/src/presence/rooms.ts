@@ -236,15 +236,17 @@ export class Rooms {
     if (target) this.#connections.delete(target);
   }
 
-  /** Authorizes again after the `auth` of a connection changed. */
-  authChanged(target: PushTarget): void {
+  /** Authorizes again after the `auth` of a connection changed. Returns in how many rooms. */
+  authChanged(target: PushTarget): number {
     const connection = this.#connections.get(target);
-    if (!connection) return;
+    if (!connection) return 0;
+    const rooms = connection.joining.size + connection.memberships.size;
     for (const membership of connection.joining) this.#watch.authChanged(membership);
     for (const membership of [...connection.memberships.values()]) {
       this.#watch.authChanged(membership);
       this.#updateUser(membership);
     }
+    return rooms;
   }
 
   /** Call after the models were replaced; `pos`: the store's position. */

@@ -67,13 +67,13 @@ export class CommandRates {
   }
 
   /**
-   * A token was renewed, so its subscriptions have to be authorized again, each at the cost of a
-   * subscribe. Returns the milliseconds for which to stop reading its sender, so that it renews no
-   * faster than it may subscribe (rule LIM43).
+   * A token was renewed, and what has to be authorized again costs this many commands. Returns the
+   * milliseconds for which to stop reading its sender, so that it renews no faster than it may
+   * subscribe (rule LIM43).
    */
-  renewed(address: string, uid: string, subscriptions: number): number {
-    if (subscriptions === 0) return 0;
-    const ofAddress = this.#renewedByAddress.owe(address, subscriptions);
-    return Math.max(ofAddress, this.#renewedByUid.owe(uid, subscriptions));
+  renewed(address: string, uid: string, commands: number): number {
+    if (commands === 0) return 0;
+    const ofAddress = this.#renewedByAddress.owe(address, commands);
+    return Math.max(ofAddress, this.#renewedByUid.owe(uid, commands));
   }
 }

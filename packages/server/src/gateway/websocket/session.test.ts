@@ -19,8 +19,8 @@ function verdict(token: unknown, now: number): Verified {
   if (token === undefined) return { ok: false, detail: 'token.missing' };
   if (typeof token !== 'string') return { ok: false, detail: 'token.invalid' };
   if (token.startsWith('token.')) return { ok: false, detail: token as TokenRefusal };
-  const [uid = '', life] = token.split('+');
-  const auth: Auth = { uid, authType: 'test' };
+  const [uid = '', life, level] = token.split('+');
+  const auth: Auth = { uid, authType: 'test', ...(level && { data: { level } }) };
   const identity = { uid, key: `j${token}`, issuedAt: now };
   return {
     ok: true,
@@ -75,12 +75,16 @@ function setUp({ perSecond = 0, inFlight = 256, verify }: Setup = {}) {
     ...options.live,
     onDrain: () => events.push('drained'),
     drop: () => events.push('dropped'),
-    authChanged: ({ auth }) => events.push(`reauthorized ${auth.uid}`),
+    authChanged: ({ auth }) => {
+      events.push(`reauthorized ${auth.uid}`);
+      return 1;
+    },
     resume: async () => () => events.push('begun'),
   };
   const { budgets } = options;
+  const rooms: GatewayOptions['rooms'] = { ...options.rooms, authChanged: () => 3 };
   const deps = appDeps(
-    { ...options, commands, tokens, live },
+    { ...options, commands, tokens, live, rooms },
     {
       node: new NodeCount(1),
       output: new OutputTotal({ limit: 1e9, time: 1e9, budgets, platform }),
@@ -234,11 +238,24 @@ describe('initialize', () => {
     const [second] = await initialize(`amal+${2 * hour}`);
     const handle = ({ body }: JsonObject = {}) => (body as JsonObject)['connection-handle'];
     expect(handle(second)).toBe(handle(first));
-    expect(events.filter((event) => event.startsWith('reauth'))).toEqual(['reauthorized amal']);
     platform.advance(hour + 1);
     expect(events).not.toContain('close 1008');
     platform.advance(hour);
     expect(events).toContain('close 1008');
+  });
+
+  test('[SES8] only a token that says something else has subscriptions authorized again', async () => {
+    const { initialize, session, events } = setUp();
+    const reauthorized = () => events.filter((event) => event.startsWith('reauth')).length;
+    await initialize(`amal+${hour}+low`);
+    const { auth } = session;
+    await initialize(`amal+${2 * hour}+low`);
+    expect([session.auth, reauthorized()]).toEqual([auth, 0]);
+    expect(session.auth).toBe(auth);
+    await initialize(`amal+${2 * hour}+high`);
+    expect([session.auth.data, reauthorized()]).toEqual([{ level: 'high' }, 1]);
+    await initialize('amal');
+    expect([session.auth.data, reauthorized()]).toEqual([undefined, 2]);
   });
 
   test('[SES8] another uid is refused, and the session goes on as before', async () => {
@@ -463,6 +480,15 @@ describe('once initialized', () => {
     expect(events).not.toContain('hold 1000');
     expect(await say({ tag: 6, cmd: 'ping' })).toMatchObject([{ tag: 6, error: { code: 429 } }]);
     expect(events).toContain('hold 1000');
+  });
+
+  test('[LIM43] a renewal counts its subscriptions and rooms, unless the token says the same', async () => {
+    const { initialize, events } = setUp({ perSecond: 8 });
+    const held = () => events.filter((event) => event.startsWith('hold'));
+    for (let n = 0; n < 4; n++) await initialize(`amal+${hour + n}`);
+    expect(held()).toEqual([]);
+    for (const level of ['a', 'b', 'c']) await initialize(`amal+${hour}+${level}`);
+    expect(held()).toEqual(['hold 500']);
   });
 
   test('[ENV2] a command that ends after its connection sends nothing and leaves nothing', async () => {

@@ -11,6 +11,7 @@ import {
   readEnvelope,
 } from '@really/protocol';
 import { recordSubscribed } from '../../auth/audit.js';
+import { isSameAuth } from '../../auth/same-auth.js';
 import type { TokenRefusal, Verified } from '../../auth/tokens.js';
 import type { Frame, SentPush, Under } from '../../live/push/frame.js';
 import type { PushTarget } from '../../live/push-target.js';
@@ -402,12 +403,14 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
 
   #completeInitialize(
     { tag, asksModels }: InitializeRequest,
-    { auth, token, expires }: Verified & { ok: true },
+    { auth: verified, token, expires }: Verified & { ok: true },
     resumed?: boolean,
   ): void {
     const state = this.#state;
     const handle = state.kind === 'ready' ? state.handle : newHandle(this.#deps.platform.random);
-    const isRenewal = state.kind === 'ready' && resumed === undefined;
+    const before = state.kind === 'ready' && resumed === undefined ? state.auth : undefined;
+    // Rights that are known by this object stay known.
+    const auth = before && isSameAuth(before, verified) ? before : verified;
     this.#failures = 0;
     this.#initializeCompleted = true;
     this.#state = { kind: 'ready', auth, handle };
@@ -420,7 +423,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     if (expires === undefined) this.#deps.tokenTimers.clear(this);
     else this.#deps.tokenTimers.set(this, expires);
     if (!this.#deps.activeTokens.track(this, token)) this.expire();
-    else if (isRenewal) this.#reauthorized(auth.uid);
+    else if (before && before !== auth) this.#reauthorized(auth.uid);
     if (auth.admin) this.#auditAdmin(auth.uid);
   }
 
@@ -433,9 +436,9 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   #reauthorized(uid: string): void {
-    const subscriptions = this.#deps.live.authChanged(this);
-    this.#deps.rooms.authChanged(this);
-    const time = this.#deps.rates.renewed(this.#socket.address, uid, subscriptions);
+    const { live, rooms, rates } = this.#deps;
+    const commands = live.authChanged(this) + rooms.authChanged(this);
+    const time = rates.renewed(this.#socket.address, uid, commands);
     if (time > 0) this.#socket.pauseFor(time);
   }
 
