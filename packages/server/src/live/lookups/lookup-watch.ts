@@ -44,9 +44,7 @@ export class LookupWatch {
     if (before !== undefined && change.pos > before + 1) this.#authorizeAll();
     const dependents = this.#index.dependents.affectedBy(change);
     for (const { model } of dependents) this.#context.rightsClock.advance(model);
-    for (const subscription of this.#index.affectedBy(change.r, dependents)) {
-      this.#authorizeAgain(subscription);
-    }
+    if (dependents.length > 0) this.#authorizeAgain(this.#index.affectedBy(change.r, dependents));
   }
 
   /** The store is at this position: if later than what was received, anything may have changed. */
@@ -76,17 +74,19 @@ export class LookupWatch {
   #authorizeAllOf(models: ReadonlySet<Model>): void {
     if (models.size === 0) return;
     for (const model of models) this.#context.rightsClock.advance(model);
-    for (const subscription of [...this.#sessions.subscriptions()]) {
+    const concerned = [...this.#sessions.subscriptions()].filter((subscription) => {
       const model = modelOf(this.#context, collectionNamesOf(subscription));
-      if (model && models.has(model)) this.#authorizeAgain(subscription);
-    }
+      return model !== undefined && models.has(model);
+    });
+    this.#authorizeAgain(concerned);
   }
 
-  #authorizeAgain(subscription: Subscription): void {
-    if (subscription.kind === 'object' && subscription.progress === 'waiting') {
+  #authorizeAgain(subscriptions: readonly Subscription[]): void {
+    for (const subscription of subscriptions) {
       // In another group it is authorized once more when it starts.
-      this.#registry.assignGroup(subscription);
+      if (subscription.kind === 'object' && subscription.progress === 'waiting')
+        this.#registry.assignGroup(subscription);
     }
-    this.#reassignment.reauthorize([subscription], 'lookup');
+    this.#reassignment.reauthorize(subscriptions, 'lookup');
   }
 }

@@ -51,9 +51,14 @@ export class GroupReassignment {
    */
   reauthorize(subscriptions: readonly Subscription[], reason: ReassignmentReason): number {
     let concerned = 0;
+    const viewNow = this.#context.views.inOneRun();
+    const hasSameRights = (subscription: Subscription, model: Model) => {
+      const { session, topic } = subscription;
+      return viewNow(model, session.pushTarget.auth, topic.r) === viewOf(subscription);
+    };
     for (const subscription of subscriptions) {
       const model = modelOf(this.#context, collectionNamesOf(subscription));
-      if (!isReload(reason) && model && this.#hasSameRights(subscription, model)) continue;
+      if (!isReload(reason) && model && hasSameRights(subscription, model)) continue;
       concerned += 1;
       subscription.session.pushTarget.discardSent?.(subscription.key);
       if (model) this.#reauthorize(subscription, model, reason);
@@ -78,13 +83,6 @@ export class GroupReassignment {
     if (traits.key === before.key) return;
     const group = this.#deps.queries.group(traits, model);
     subscription.moveTo(group, subscription.known.rows, { isAsked: true });
-  }
-
-  #hasSameRights(subscription: Subscription, model: Model): boolean {
-    return (
-      this.#context.views.at(model, subscription.session.pushTarget.auth, subscription.topic.r)
-        .view === viewOf(subscription)
-    );
   }
 
   #reauthorize(subscription: Subscription, model: Model, reason: ReassignmentReason): void {

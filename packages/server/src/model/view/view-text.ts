@@ -69,6 +69,22 @@ export class ViewTexts {
     return { view, isShared: true, finder: shared.finder };
   }
 
+  /**
+   * The view of `at`, to compare many with what they were, in a run in which nothing else happens: what is the same for
+   * all that is below one parent is computed once.
+   */
+  inOneRun(): (model: Model, auth: Auth, r: string) => string {
+    const byModel = new Map<Model, Map<Auth, Map<string, string>>>();
+    return (model, auth, r) => {
+      if (this.#knownOf(model).reads !== undefined) return this.of(model, auth);
+      const parent = r.slice(0, r.lastIndexOf('/'));
+      const views = within(within(byModel, model), auth);
+      const view = views.get(parent) ?? this.at(model, auth, r).view;
+      views.set(parent, view);
+      return view;
+    };
+  }
+
   #knownOf(model: Model): Known {
     const before = this.#known.get(model);
     if (before) return before;
@@ -77,6 +93,12 @@ export class ViewTexts {
     this.#known.set(model, known);
     return known;
   }
+}
+
+function within<K, L, V>(maps: Map<K, Map<L, V>>, key: K): Map<L, V> {
+  const known = maps.get(key) ?? new Map<L, V>();
+  maps.set(key, known);
+  return known;
 }
 
 /** A reader's view at an R. */
