@@ -161,3 +161,17 @@ test('[PRS4] pushes keep their order when a later message is answered first', as
   first();
   expect(amal.take()).toMatchObject([{ body: { event: 'first' } }, { body: { event: 'second' } }]);
 });
+
+test('[PRS1] a join that begins when its connection has gone is not seen by the others', async () => {
+  const { rooms } = app.services;
+  await app.join(badr, r);
+  rooms.drop(amal);
+  await expect(rooms.join(amal, topic, {})).rejects.toMatchObject({ code: 503 });
+  const omar = app.socket('omar');
+  await app.join(omar, r);
+  parked(omar)(app.socket('omar'));
+  await expect(rooms.join(omar, topic, {})).rejects.toMatchObject({ code: 503 });
+  await app.tick();
+  expect(badr.take()).toEqual([]);
+  expect(rooms.counts).toMatchObject({ members: 0, watchers: 2 });
+});

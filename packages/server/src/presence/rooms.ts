@@ -75,6 +75,8 @@ export class Rooms {
   readonly #registry: RoomRegistry;
   readonly #inFlight = new InFlight();
   readonly #connections = new Map<PushTarget, RoomConnection>();
+  /** Closed connections: a command that begins later must not bring them into a room. */
+  readonly #gone = new WeakSet<PushTarget>();
   readonly #graceTimers: Deadlines<RoomConnection>;
   readonly #stopListening: () => void;
 
@@ -186,6 +188,7 @@ export class Rooms {
 
   /** The connection is gone, and will not resume: its members leave at once. */
   drop(target: PushTarget): void {
+    this.#gone.add(target);
     const connection = this.#connections.get(target);
     if (connection) this.release(connection);
   }
@@ -201,6 +204,7 @@ export class Rooms {
       return undefined;
     }
     this.#connections.delete(target);
+    this.#gone.add(target);
     connection.detach('detached');
     for (const membership of connection.memberships.values()) membership.detach();
     this.#graceTimers.set(connection, this.#options.platform.clock.monotonic() + grace);
@@ -322,7 +326,8 @@ export class Rooms {
     const known = this.#connections.get(target);
     if (known) return known;
     const connection = new RoomConnection(this.#newId(), target);
-    this.#connections.set(target, connection);
+    if (this.#gone.has(target)) connection.detach('ended');
+    else this.#connections.set(target, connection);
     return connection;
   }
 
