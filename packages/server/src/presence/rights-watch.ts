@@ -2,6 +2,7 @@ import type { ProtocolError } from '@really/protocol';
 import { LookupIndex } from '../live/lookups/lookup-index.js';
 import type { ModelSet } from '../model/model.js';
 import { toProtocolError } from '../objects/to-protocol-error.js';
+import { unavailable } from '../objects/unavailable.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import type { InFlight } from '../platform/scheduling/in-flight.js';
@@ -12,6 +13,9 @@ import { dependsOnObject, type RoomRights, roomLookups } from './room-rights.js'
 
 /** Memberships about whom the rules say the same, with the `rightsVersion` for which that is so. */
 type Audience = ReadonlyMap<Membership, number>;
+
+/** Attempts to authorize while what the rights depend on changes. */
+const maxAttempts = 5;
 
 export interface RightsWatchDeps {
   readonly models: () => ModelSet;
@@ -68,7 +72,7 @@ export class RightsWatch {
     this.#recheck(membership);
   }
 
-  /** Rejects if it may not be in its room; authorizes until its rights stay the same meanwhile. */
+  /** Rejects if it may not be in its room, and with 503 if its rights change again and again meanwhile. */
   async authorize(membership: Membership): Promise<void> {
     const { topic, connection } = membership;
     await this.authorizeBy(membership, () =>
@@ -78,7 +82,7 @@ export class RightsWatch {
 
   /** As `authorize`, for what `demand` asks. */
   async authorizeBy(membership: Membership, demand: () => Promise<void>): Promise<void> {
-    for (;;) {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const version = membership.rightsVersion;
       try {
         await demand();
@@ -87,6 +91,7 @@ export class RightsWatch {
         if (version === membership.rightsVersion) throw error;
       }
     }
+    throw unavailable();
   }
 
   /** Call with each change in the order of commits, before anything else is sent. */
@@ -142,29 +147,41 @@ export class RightsWatch {
 
   /** Begins the checks one after the other: there may be very many. */
   *#checkAll(): Steps {
-    for (let [next] = this.#waiting; next; [next] = this.#waiting) {
-      const [r, memberships] = next;
-      this.#waiting.delete(r);
-      for (const audience of yield* this.#audiencesOf(memberships)) {
-        this.#deps.inFlight.during(this.#check(audience));
-        yield;
+    try {
+      for (let [next] = this.#waiting; next; [next] = this.#waiting) {
+        const [r, memberships] = next;
+        this.#waiting.delete(r);
+        for (const audience of yield* this.#audiencesOf(memberships)) {
+          this.#deps.inFlight.during(this.#check(audience));
+          yield;
+        }
       }
+    } finally {
+      this.#isChecking = false;
     }
-    this.#isChecking = false;
   }
 
   /** Those of one room about whom its rules say the same. */
   *#audiencesOf(memberships: readonly Membership[]): Steps<Iterable<Audience>> {
     const audiences = new Map<string, Map<Membership, number>>();
     for (const membership of memberships) {
-      const { topic, connection, state, rightsVersion } = membership;
-      const key = this.#deps.rights.audienceOf(topic, connection.auth, state !== undefined);
+      const { rightsVersion } = membership;
+      const key = this.#audienceOf(membership);
       const audience = audiences.get(key);
       if (audience) audience.set(membership, rightsVersion);
       else audiences.set(key, new Map([[membership, rightsVersion]]));
       yield;
     }
     return audiences.values();
+  }
+
+  /** One of its own if that cannot be told: then its own check says why. */
+  #audienceOf({ topic, connection, state }: Membership): string {
+    try {
+      return this.#deps.rights.audienceOf(topic, connection.auth, state !== undefined);
+    } catch {
+      return `alone ${connection.id}`;
+    }
   }
 
   *#all(): Iterable<Membership> {

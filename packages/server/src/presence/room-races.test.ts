@@ -1,6 +1,7 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { RoomMemberList } from './member-list.js';
 import { Membership, RoomConnection } from './membership.js';
+import { RoomRights } from './room-rights.js';
 import { type RoomSocket, type RoomsApp, roomModels, roomsApp } from './rooms.fixture.js';
 
 const r = '/boards/1';
@@ -174,4 +175,31 @@ test('[PRS1] a join that begins when its connection has gone is not seen by the 
   await app.tick();
   expect(badr.take()).toEqual([]);
   expect(rooms.counts).toMatchObject({ members: 0, watchers: 2 });
+});
+
+test('[PRS10] a join whose rights change all the time ends with 503', async () => {
+  const { rooms, objects } = app.services;
+  const head = objects.head.bind(objects);
+  let changes = 20;
+  vi.spyOn(objects, 'head').mockImplementation(async (...args) => {
+    if (changes-- > 0) rooms.authChanged(amal);
+    return await head(...args);
+  });
+  await expect(rooms.join(amal, topic, undefined)).rejects.toMatchObject({ code: 503 });
+  changes = 4;
+  await expect(rooms.join(amal, topic, undefined)).resolves.toMatchObject({ body: { count: 0 } });
+});
+
+test('[PRS10] a room whose rules cannot be told apart for one of its watchers is checked all the same', async () => {
+  const audienceOf = vi.spyOn(RoomRights.prototype, 'audienceOf');
+  await app.join(amal, r);
+  await app.join(badr, r);
+  audienceOf.mockImplementationOnce(() => {
+    throw new Error('too deep');
+  });
+  await setReaders(['badr']);
+  expect(amal.take()).toEqual([failed]);
+  await setReaders(['amal'], 2);
+  audienceOf.mockRestore();
+  expect(badr.take()).toEqual([failed]);
 });
