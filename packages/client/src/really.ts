@@ -293,8 +293,9 @@ export class Really<Models = UntypedModels> {
   }
 
   #down(): void {
-    this.#requests.down();
+    // First: what ends with the session must not send others on it.
     this.#queue.down();
+    this.#requests.down();
     this.#objects.down();
     this.#lists.down();
     this.#rooms?.down();

@@ -186,6 +186,16 @@ describe('failures', () => {
     await expect.poll(() => state(client)).toBe('connected');
   });
 
+  test('[TSC9] [LIM1] a write that is larger than a message may be is refused, and others go on', async () => {
+    const client = clientAs('amal');
+    const users = client.collection('/users');
+    const large = users.create({ name: 'x'.repeat(1_100_000) });
+    const small = users.create({ name: fresh() });
+    await expect(large).rejects.toMatchObject({ code: 413, message: 'message.too.large' });
+    expect(await small).toMatchObject({ _rev: 1 });
+    expect(client.writes).toEqual([]);
+  });
+
   test('[TSC6] resumed after a cut, with what was missed, also where only lists and new objects are', async () => {
     await using proxy = await CuttingProxy.to(server.url);
     const client = clientAs('amal', proxy.url);

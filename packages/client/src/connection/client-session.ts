@@ -155,7 +155,13 @@ export class ClientSession {
         onMessage: (message) => this.#receive(message),
         onLost: (reason, code) => {
           if (this.#state.state === 'opening' && code !== undefined) void this.#explain(reason);
-          else this.#fail('onLost', reason);
+          else {
+            // What the server does not read it cannot answer.
+            if (code === 1009) {
+              this.#receive({ tag: -1, error: { code: 413, message: 'message.too.large' } });
+            }
+            this.#fail('onLost', reason);
+          }
         },
       },
     });

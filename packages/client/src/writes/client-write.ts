@@ -99,8 +99,7 @@ export class ClientWrite<Result = unknown> implements WriteHandle<Result> {
 
   /** Since when it may have been applied. */
   get firstSentAt(): number | undefined {
-    const state = this.#state;
-    return 'firstSentAt' in state ? state.firstSentAt : undefined;
+    return (this.#state as { readonly firstSentAt?: number }).firstSentAt;
   }
 
   apply(event: WriteEvent<Result>): void {

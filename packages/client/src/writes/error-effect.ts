@@ -10,13 +10,19 @@ export type ErrorEffect =
   | WriteEnding;
 
 /**
- * What an error says about a write. `isRepeat`: it was sent before, and its answer lost. `isLate`: so
- * long ago that the server may have forgotten its id, and an error may be about its own first effect.
+ * `isRepeat`: it was sent before, and its answer lost. `isLate`: so long ago that the server may have
+ * forgotten its id, and an error may be about its own first effect.
  */
+export interface SendingTime {
+  readonly isRepeat?: boolean;
+  readonly isLate?: boolean;
+}
+
+/** What an error says about a write. */
 export function errorEffectOf(
   { commands, isBatch, options }: Pick<ClientWrite, 'commands' | 'isBatch' | 'options'>,
   error: ReallyError,
-  { isRepeat, isLate }: { isRepeat: boolean; isLate: boolean },
+  { isRepeat, isLate }: SendingTime,
 ): ErrorEffect {
   if (error.retry === 'backoff' && options.queue !== false) return 'defer';
   const [command] = commands;

@@ -7,7 +7,7 @@ import type { WireMessage, WireRequest } from '../wire-message.js';
 import { type ClientCommand, isRepeatable } from './client-command.js';
 import { ClientWrite, type WriteDetails, type WriteOptions } from './client-write.js';
 import { blockersOf, needs } from './dependencies.js';
-import { errorEffectOf } from './error-effect.js';
+import { errorEffectOf, type SendingTime } from './error-effect.js';
 import { randomText } from './new-id.js';
 import type { SeenRevisions } from './seen-revisions.js';
 import type { KeptQueue, WriteEnding, WriteKeeper } from './write-keeper.js';
@@ -164,8 +164,7 @@ export class WriteQueue implements KeptQueue {
       if (!this.#isUp || this.#inFlight.size >= mostInFlight) break;
       if (write.isSettled || write.blockers.size > 0 || this.#inFlight.has(write)) continue;
       if (write.isKept && !this.#context.keeper?.isSender) continue;
-      const state = write.getSnapshot();
-      const notBefore = (state.state === 'queued' && state.notBefore) || 0;
+      const { notBefore = 0 } = write.getSnapshot() as { readonly notBefore?: number };
       if (notBefore > now) next = Math.min(next, notBefore);
       else this.#send(write, now);
     }
@@ -230,11 +229,8 @@ export class WriteQueue implements KeptQueue {
   #learn(write: ClientWrite, r: string): void {
     const { seen } = this.#context;
     this.#start(write, { cmd: 'get', r, cmdOpts: { fields: [] } }, (outcome) => {
-      if (outcome.kind === 'lost') return;
-      if (outcome.kind === 'error') {
-        this.#handleError(write, outcome.error, { isRepeat: false, isLate: false });
-        return;
-      }
+      if (outcome.kind === 'error') this.#handleError(write, outcome.error);
+      if (outcome.kind !== 'answer') return;
       seen.note(r, Number(outcome.message.body?._rev));
       write.seen.set(r, seen.of(r));
       this.sendAll();
@@ -252,11 +248,7 @@ export class WriteQueue implements KeptQueue {
     write.apply({ event: 'lose' });
   }
 
-  #handleError(
-    write: ClientWrite,
-    error: ReallyError,
-    when: { isRepeat: boolean; isLate: boolean },
-  ): void {
+  #handleError(write: ClientWrite, error: ReallyError, when: SendingTime = {}): void {
     const effect = errorEffectOf(write, error, when);
     if (effect === 'done') this.#commit(write, { meta: { repeated: true } });
     else if (effect !== 'defer') this.end(write, effect);

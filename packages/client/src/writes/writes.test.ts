@@ -369,3 +369,56 @@ describe('order and revisions', () => {
     client.close();
   });
 });
+
+describe('what is too large for the server', () => {
+  const large = (text: string) => ({ filter: 'name = $name', values: { name: text } });
+
+  test('[TSC9] [LIM1] the largest message ends as 413, the others are sent again', async () => {
+    const client = await world.connected();
+    const small = client.object('/a/1').update((u) => u.push('tags', ['x'.repeat(150)]));
+    // In bytes it is larger.
+    const big = client.object('/a/2').update((u) => u.push('tags', ['\u20ac'.repeat(100)]));
+    const behind = client.object('/a/2').update((u) => u.addNumber('n', 1));
+    world.socket.drop(1009);
+    expect([small.state, big.state, behind.getSnapshot()]).toEqual([
+      'queued',
+      'refused',
+      { state: 'queued' },
+    ]);
+    await expect(big).rejects.toMatchObject({ code: 413, message: 'message.too.large' });
+    await world.pass(400);
+    await world.reconnect();
+    expect(world.socket.all('update').map(({ cmdOpts }) => cmdOpts.once)).toEqual([
+      small.id,
+      behind.id,
+    ]);
+    // The next loss is another matter.
+    world.socket.drop();
+    expect(small.state).toBe('queued');
+    client.close();
+  });
+
+  test('[TSC9] [LIM1] a read ends, too; what nobody waits for any more is in the way of no other', async () => {
+    const client = await world.connected();
+    const read = client.collection('/a').read(large('x'.repeat(200)));
+    await world.settle();
+    const abort = new AbortController();
+    const { signal } = abort;
+    const gone = client.object('/a/1').update((u) => u.push('tags', ['x'.repeat(300)]), { signal });
+    abort.abort();
+    expect(gone.state).toBe('uncertain');
+    world.socket.drop(1009);
+    await world.pass(400);
+    await world.reconnect();
+    expect(world.socket.all('read')).toHaveLength(1);
+    // An error of a ping says nothing of it.
+    world.socket.say({ tag: 0, error: { code: 429, message: 'rate.limited' } });
+    world.socket.drop();
+    await world.pass(2_000);
+    await world.reconnect();
+    expect(world.socket.all('read')).toHaveLength(1);
+    world.socket.drop(1009);
+    await expect(read).rejects.toMatchObject({ code: 413, message: 'message.too.large' });
+    client.close();
+  });
+});
