@@ -13,16 +13,20 @@ class FakeDevice {
   readonly #pages = new Set<(message: PageMessage) => void>();
   /** Messages between pages are lost: they are frozen. */
   isFrozen = false;
+  /** What a step of the storage waits for, by its name. */
+  readonly holds = new Map<keyof WriteStorage, Promise<void>>();
 
   readonly #storage: WriteStorage = {
     lastUid: async (app) => this.#uids.get(app),
     setLastUid: async (app, uid) => {
       this.#uids.set(app, uid);
     },
-    load: async (app, uid) =>
-      structuredClone(
-        this.writes.filter(({ owner }) => owner === `${app} ${uid}`).map(({ record }) => record),
-      ),
+    load: async (app, uid) => {
+      const found = this.writes.filter(({ owner }) => owner === `${app} ${uid}`);
+      const records = structuredClone(found.map(({ record }) => record));
+      await this.holds.get('load');
+      return records;
+    },
     add: async (app, uid, record) => {
       this.writes.push(structuredClone({ owner: `${app} ${uid}`, record }));
     },
@@ -31,10 +35,21 @@ class FakeDevice {
       if (stored) stored.record = structuredClone(record);
     },
     remove: async (id) => {
+      await this.holds.get('remove');
       const at = this.writes.findIndex(({ record }) => record.id === id);
       if (at >= 0) this.writes.splice(at, 1);
     },
   };
+
+  /** Lets a step of the storage wait. Returns what lets it go on. */
+  hold(step: keyof WriteStorage): () => void {
+    let goOn = () => {};
+    this.holds.set(step, new Promise((resolve) => (goOn = resolve)));
+    return () => {
+      this.holds.delete(step);
+      goOn();
+    };
+  }
 
   page(): OfflinePlatform {
     return {
@@ -432,6 +447,49 @@ describe('several pages', () => {
     await expect(write).rejects.toThrow('write.uncertain');
     await second.world.settle();
     expect(updates(second)).toEqual([]);
+    second.client.close();
+  });
+
+  test('[TSC8] a page that opens while an ended write is being removed does not keep it', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const write = count(first);
+    await first.world.settle();
+    const goOn = device.hold('remove');
+    first.world.socket.answer('update', { r, rev: 2 });
+    await write;
+    const second = openPage(device);
+    await second.world.settle();
+    const [kept] = second.client.writes;
+    expect(kept?.state).toBe('queued');
+    goOn();
+    await first.world.settle();
+    await second.world.settle();
+    expect([pending(second), kept?.state, device.writes]).toEqual([0, 'committed', []]);
+    second.client.close();
+    first.client.close();
+  });
+
+  test('[TSC8] a write that ends while a page loads what is kept does not come back in it', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const write = count(first);
+    await first.world.settle();
+    const goOn = device.hold('load');
+    const second = openPage(device);
+    await second.world.settle();
+    first.world.socket.answer('update', { r, rev: 2 });
+    await write;
+    await first.world.settle();
+    goOn();
+    await second.world.settle();
+    expect([pending(second), device.writes]).toEqual([0, []]);
+    const refused: string[] = [];
+    second.client.on('write-refused', ({ error }) => refused.push(error.message));
+    first.client.close();
+    await second.world.reconnect();
+    await second.world.settle();
+    expect([refused, updates(second)]).toEqual([[], []]);
     second.client.close();
   });
 });

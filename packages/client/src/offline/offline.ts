@@ -37,6 +37,8 @@ class OfflineWrites implements WriteKeeper {
   readonly #adding = new Set<string>();
   /** What is in the storage, as far as this page knows. */
   readonly #stored = new Set<string>();
+  /** What ended since the load began that is under way. */
+  #endedMeanwhile: Set<string> | undefined;
   /** Changes of the storage one after the other, so that an end does not come before its begin. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -124,14 +126,17 @@ class OfflineWrites implements WriteKeeper {
   }
 
   end({ id }: ClientWrite, ending: WriteEnding): void {
-    this.#channel.post({ kind: 'ended', id, ending: recordedEnding(ending) });
+    const tell = () => this.#channel.post({ kind: 'ended', id, ending: recordedEnding(ending) });
+    tell();
     this.#forget(id);
-    void this.#inTurn(() => this.#platform.storage.remove(id)).catch(ignore);
+    // Again for a page that opened meanwhile, and found it.
+    void this.#inTurn(() => this.#platform.storage.remove(id)).then(tell, tell);
   }
 
   close(): void {
     this.session(undefined);
-    this.#channel.close();
+    // After what is still to be told.
+    void this.#inTurn(async () => this.#channel.close());
   }
 
   #useUid(uid: string): void {
@@ -156,21 +161,30 @@ class OfflineWrites implements WriteKeeper {
 
   /** It has ended: it is not kept any more, nor told to other pages from now on. */
   #forget(id: string): void {
+    this.#endedMeanwhile?.add(id);
     this.#adding.delete(id);
     this.#stored.delete(id);
   }
 
   /** Returns the ids of what is there, unless it is of another user by now. */
-  async #load(uid: string): Promise<Set<string> | undefined> {
-    const records = await this.#inTurn(() => this.#platform.storage.load(this.#app, uid));
-    if (this.#uid !== uid) return undefined;
-    const present = new Set<string>();
-    for (const record of records) {
-      this.#stored.add(record.id);
-      this.#writes?.adopt(uid, record, present);
-      present.add(record.id);
-    }
-    return present;
+  #load(uid: string): Promise<Set<string> | undefined> {
+    const load = async () => {
+      const ended = new Set<string>();
+      this.#endedMeanwhile = ended;
+      const records = await this.#platform.storage.load(this.#app, uid);
+      if (this.#uid !== uid) return undefined;
+      const present = new Set<string>();
+      for (const record of records) {
+        if (ended.has(record.id)) continue;
+        this.#stored.add(record.id);
+        this.#writes?.adopt(uid, record, present);
+        present.add(record.id);
+      }
+      return present;
+    };
+    return this.#inTurn(load).finally(() => {
+      this.#endedMeanwhile = undefined;
+    });
   }
 
   /** Another page has ended them, and its word did not arrive: this page was frozen, for example. */
