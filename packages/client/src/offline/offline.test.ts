@@ -13,6 +13,8 @@ class FakeDevice {
   readonly #pages = new Set<(message: PageMessage) => void>();
   /** Messages between pages are lost: they are frozen. */
   isFrozen = false;
+  /** The steps of the storage that fail. */
+  readonly broken = new Set<keyof WriteStorage>();
   /** What a step of the storage waits for, by its name. */
   readonly holds = new Map<keyof WriteStorage, Promise<void>>();
 
@@ -28,9 +30,11 @@ class FakeDevice {
       return records;
     },
     add: async (app, uid, record) => {
+      this.#check('add');
       this.writes.push(structuredClone({ owner: `${app} ${uid}`, record }));
     },
     put: async (record) => {
+      this.#check('put');
       const stored = this.writes.find((one) => one.record.id === record.id);
       if (stored) stored.record = structuredClone(record);
     },
@@ -67,6 +71,10 @@ class FakeDevice {
         };
       },
     };
+  }
+
+  #check(step: keyof WriteStorage): void {
+    if (this.broken.has(step)) throw new DOMException('', 'QuotaExceededError');
   }
 
   #lock(name: string, waiter: { granted: () => void }): () => void {
@@ -490,6 +498,27 @@ describe('several pages', () => {
     await second.world.reconnect();
     await second.world.settle();
     expect([refused, updates(second)]).toEqual([[], []]);
+    second.client.close();
+  });
+
+  test('[TSC8] what cannot be kept is sent by its page, whichever page sends what is kept', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const second = await connectedPage(device);
+    const live = second.client.live(second.client.object(r));
+    device.broken.add('add');
+    const write = count(second);
+    await expect(write.queued).rejects.toThrow();
+    await second.world.settle();
+    expect([updates(first), updates(second).length]).toEqual([[], 1]);
+    // It is no write of which nobody knows whether it was applied.
+    second.world.socket.answer('subscribe', { body: { subscriptions: [{ r, view: 'v' }] } });
+    const body = { _r: r, _rev: 1, n: 1 };
+    second.world.socket.say({ evt: 'snapshot', r, rev: 1, meta: {}, body });
+    expect(live.value).toMatchObject({ n: 2 });
+    second.world.socket.answer('update', { r, rev: 2 });
+    expect(await write).toEqual({ r, rev: 2 });
+    first.client.close();
     second.client.close();
   });
 });

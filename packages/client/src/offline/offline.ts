@@ -95,7 +95,7 @@ class OfflineWrites implements WriteKeeper {
     const { id } = write;
     this.#adding.add(id);
     const kept = this.#keep(recordOf(write, undefined)).finally(() => this.#adding.delete(id));
-    kept.catch(ignore);
+    kept.catch(() => this.#writes?.letGo(write));
     return kept;
   }
 

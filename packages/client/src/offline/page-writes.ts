@@ -67,6 +67,14 @@ export class PageWrites {
     }
   }
 
+  /** It cannot be kept: no other page knows of it, and this one sends it whenever it can. */
+  letGo(write: ClientWrite): void {
+    if (write.isSettled) return;
+    write.isKept = false;
+    write.isInDoubt = false;
+    this.#queue.sendAll();
+  }
+
   /** This page sends what is kept: nobody else has sent what is not marked as sent. */
   takeOver(): void {
     for (const write of this.#queue.waiting) {
