@@ -39,25 +39,23 @@ export function offlinePlatform(storage: WriteStorage): OfflinePlatform {
     storage,
     lock(name, granted) {
       const waiting = new AbortController();
+      const withoutLock = () => {
+        if (!waiting.signal.aborted) granted();
+      };
       // Without a secure context there are no locks: then each page sends.
       const locks = navigator.locks as LockManager | undefined;
-      if (!locks) {
-        queueMicrotask(() => {
-          if (!waiting.signal.aborted) granted();
-        });
-        return () => waiting.abort();
-      }
+      if (!locks) queueMicrotask(withoutLock);
       let giveBack = () => waiting.abort();
       locks
-        .request(name, { signal: waiting.signal }, () => {
+        ?.request(name, { signal: waiting.signal }, () => {
           const held = new Promise<void>((resolve) => {
             giveBack = resolve;
           });
           granted();
           return held;
         })
-        // Given up while it waited.
-        .catch(() => {});
+        // Given up while it waited, or the page may have no locks.
+        .catch(withoutLock);
       return () => giveBack();
     },
     join(name, listen) {
