@@ -39,7 +39,10 @@ export class IndexedWrites implements WriteStorage {
 
   async add(app: string, uid: string, record: WriteRecord): Promise<void> {
     const stored: StoredWrite = { owner: ownerOf(app, uid), id: record.id, record };
-    await this.#run(writes, 'readwrite', (store) => store.add(stored));
+    await this.#run(writes, 'readwrite', (store) => store.add(stored)).catch((error: Error) => {
+      // The first try was lost after it had been done.
+      if (error.name !== 'ConstraintError') throw error;
+    });
   }
 
   async put(record: WriteRecord): Promise<void> {
@@ -64,19 +67,22 @@ export class IndexedWrites implements WriteStorage {
     });
   }
 
-  /** Resolves with the result of the request when its transaction is complete: then it is on the disk. */
+  /**
+   * Resolves with the result of the request when its transaction is complete: then it is on the disk. A browser may
+   * close the database at any time: what fails is tried once more on a new connection.
+   */
   async #run<Result>(
     name: string,
     mode: IDBTransactionMode,
     begin: (store: IDBObjectStore) => IDBRequest,
   ): Promise<Result> {
-    this.#database ??= this.#open();
-    const database = await this.#database;
-    const transaction = database.transaction(name, mode, { durability: 'strict' });
-    return await new Promise<Result>((resolve, reject) => {
-      const request = begin(transaction.objectStore(name));
-      transaction.oncomplete = () => resolve(request.result as Result);
-      transaction.onabort = () => reject(transaction.error);
+    const run = async () => {
+      this.#database ??= this.#open();
+      return await transact<Result>(await this.#database, name, mode, begin);
+    };
+    return await run().catch(() => {
+      this.#forget();
+      return run();
     });
   }
 
@@ -92,12 +98,35 @@ export class IndexedWrites implements WriteStorage {
       opening.onsuccess = () => {
         const database = opening.result;
         // A later version of the app, in another page, waits for this.
-        database.onversionchange = () => database.close();
+        database.onversionchange = () => this.#forget();
         resolve(database);
       };
       opening.onerror = () => reject(opening.error);
     });
   }
+
+  /** The next step opens the database again. */
+  #forget(): void {
+    void this.#database?.then(
+      (database) => database.close(),
+      () => {},
+    );
+    this.#database = undefined;
+  }
+}
+
+function transact<Result>(
+  database: IDBDatabase,
+  name: string,
+  mode: IDBTransactionMode,
+  begin: (store: IDBObjectStore) => IDBRequest,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const transaction = database.transaction(name, mode, { durability: 'strict' });
+    const request = begin(transaction.objectStore(name));
+    transaction.oncomplete = () => resolve(request.result as Result);
+    transaction.onabort = () => reject(transaction.error);
+  });
 }
 
 /** No uid is taken for another, whatever characters it has. */

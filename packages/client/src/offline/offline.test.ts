@@ -188,6 +188,23 @@ describe('one page', () => {
     second.client.close();
   });
 
+  test('[TSC8] [TSC2] a write is not sent before the storage has noted that it is', async () => {
+    const device = new FakeDevice();
+    const page = await connectedPage(device);
+    device.broken.add('put');
+    const write = count(page);
+    await write.queued;
+    await page.world.pass(3_000);
+    expect([updates(page), write.state]).toEqual([[], 'queued']);
+    device.broken.clear();
+    await page.world.pass(2_000);
+    expect(updates(page)).toHaveLength(1);
+    expect(device.writes[0]?.record.sentAt).toBeDefined();
+    page.world.socket.answer('update', { r, rev: 2 });
+    expect(await write).toEqual({ r, rev: 2 });
+    page.client.close();
+  });
+
   test('[TSC8] a write with queue: false is not kept, and sent at once', async () => {
     const device = new FakeDevice();
     const page = await connectedPage(device);

@@ -1,3 +1,4 @@
+import type { ClientPlatform } from '../client-platform.js';
 import type { ClientWrite } from '../writes/client-write.js';
 import type { KeptQueue, WriteEnding, WriteKeeper } from '../writes/write-keeper.js';
 import { IndexedWrites } from './indexed-writes.js';
@@ -21,12 +22,15 @@ export function offline(options: OfflineOptions): WriteKeeper {
   return new OfflineWrites(options);
 }
 
+/** Milliseconds until the storage is tried again where it could not note that a write is sent. */
+const markPause = 2_000;
+
 class OfflineWrites implements WriteKeeper {
   readonly #app: string;
   readonly #platform: OfflinePlatform;
   readonly #channel: ReturnType<OfflinePlatform['join']>;
   #writes: PageWrites | undefined;
-  #now = () => 0;
+  #page: ClientPlatform | undefined;
   /** Whose writes are kept: of the session, or of the last one on this device. */
   #uid: string | undefined;
   /** What was made before that was known. */
@@ -54,7 +58,7 @@ class OfflineWrites implements WriteKeeper {
 
   start(queue: KeptQueue): void {
     this.#writes = new PageWrites(queue);
-    this.#now = () => queue.platform.now();
+    this.#page = queue.platform;
     const { storage } = this.#platform;
     void this.#inTurn(() => storage.lastUid(this.#app)).then(async (uid) => {
       // A session was faster.
@@ -110,19 +114,22 @@ class OfflineWrites implements WriteKeeper {
     this.#channel.post({ kind: 'added', uid, record });
   }
 
-  mark(write: ClientWrite): Promise<void> {
-    return this.#put(recordOf(write, this.#now()));
+  async mark(write: ClientWrite): Promise<boolean> {
+    const now = this.#page?.now() ?? 0;
+    const isMarked = await this.#put(recordOf(write, now)).then(yes, no);
+    if (!isMarked) await new Promise<void>((go) => this.#page?.setTimer(markPause, go));
+    return isMarked;
   }
 
   rebased(writes: Iterable<ClientWrite>): void {
     if (!this.#isSender) return;
     for (const write of writes) {
-      if (write.isKept && !write.request) void this.#put(recordOf(write, undefined));
+      if (write.isKept && !write.request) this.#put(recordOf(write, undefined)).catch(ignore);
     }
   }
 
   #put(record: WriteRecord): Promise<void> {
-    return this.#inTurn(() => this.#platform.storage.put(record)).catch(ignore);
+    return this.#inTurn(() => this.#platform.storage.put(record));
   }
 
   end({ id }: ClientWrite, ending: WriteEnding): void {
@@ -204,3 +211,6 @@ class OfflineWrites implements WriteKeeper {
 
 /** Storage that fails, in a private window or on a full disk, leaves the writes in the page alone. */
 function ignore(): undefined {}
+
+const yes = () => true;
+const no = () => false;

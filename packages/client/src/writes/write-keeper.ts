@@ -41,8 +41,8 @@ export interface WriteKeeper {
   session(uid: string | undefined): void;
   /** Resolves when it is kept; rejects where it cannot be, and then waits in this page only. */
   add(write: ClientWrite): Promise<void>;
-  /** It is about to be sent. Resolves when that is kept, or cannot be; never rejects. */
-  mark(write: ClientWrite): Promise<void>;
+  /** It is about to be sent. Resolves to whether that is kept; after a pause where it is not. Never rejects. */
+  mark(write: ClientWrite): Promise<boolean>;
   /** Those that were not sent yet may be based on another revision now. */
   rebased(writes: Iterable<ClientWrite>): void;
   /** One that is kept has ended. */

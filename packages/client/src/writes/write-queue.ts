@@ -198,11 +198,11 @@ export class WriteQueue implements KeptQueue {
     });
   }
 
-  /** Another page has to know that it may have been sent, before it is. */
+  /** Another page, or a later one, has to know that it may have been sent, before it is. */
   #mark(write: ClientWrite): void {
     this.#inFlight.set(write, () => {});
-    void this.#context.keeper?.mark(write).then(() => {
-      write.isMarked = true;
+    void this.#context.keeper?.mark(write).then((isMarked) => {
+      write.isMarked = isMarked;
       if (this.#inFlight.delete(write)) this.sendAll();
     });
   }
