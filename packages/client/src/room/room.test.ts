@@ -174,6 +174,23 @@ describe('a room', () => {
   });
 });
 
+test('[TSC14] a room that was left without a connection is left in the session that goes on, once', async () => {
+  const room = client.room(r, { state: {} });
+  joined(amal({}), badr({}));
+  world.socket.drop();
+  room.leave();
+  await world.pass(400);
+  await world.reconnect({ resumed: true });
+  expect(world.socket.all('leave')).toEqual([]);
+  world.socket.say({ evt: 'presence', eph: true, r, body: { members: [amal({})], count: 1 } });
+  changes({ joined: [badr({})] }, 2);
+  expect(world.socket.all('leave').map((sent) => sent.r)).toEqual([r]);
+  world.socket.answer('leave', { r });
+  const error = { code: 403, message: 'forbidden' };
+  world.socket.say({ evt: 'failed', eph: true, r, error });
+  expect(world.socket.all('leave')).toHaveLength(1);
+});
+
 test('[TSC17] a room that is refused while own writes are under way is joined once these are committed', async () => {
   const forbidden = { error: { code: 403, message: 'forbidden' } };
   const write = client.collection('/boards/7/members').create({}, { id: 'amal' });

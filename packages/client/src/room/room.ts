@@ -51,6 +51,13 @@ interface PresenceBody {
   readonly count: number;
 }
 
+interface RoomEvents {
+  /** Failed or left. */
+  readonly onEnd: () => void;
+  /** The server is to be told, if it can be. */
+  readonly leave: () => void;
+}
+
 /**
  * Who is at an object, and messages between them: docs/presence.md. It survives lost connections, until it is left.
  * `Events`: the data of each message by its name.
@@ -58,7 +65,7 @@ interface PresenceBody {
 export class Room<State extends object = JsonObject, Events extends object = JsonObject> {
   readonly r: string;
   readonly #context: FeedContext;
-  readonly #onLeft: () => void;
+  readonly #events: RoomEvents;
   readonly #changes = new Observable<[]>();
   readonly #messages = new Observable<[RoomMessage]>();
   #status: RoomStatus = 'joining';
@@ -76,12 +83,12 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
 
   constructor(
     context: FeedContext,
-    { r, state, onLeft }: { r: string; state: State | undefined; onLeft: () => void },
+    { r, state, ...events }: { r: string; state: State | undefined } & RoomEvents,
   ) {
     this.r = r;
     this.#context = context;
     this.#state = state && ({ ...state } as JsonObject);
-    this.#onLeft = onLeft;
+    this.#events = events;
     this.up();
   }
 
@@ -153,10 +160,9 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
 
   leave(): void {
     if (this.#status === 'left') return;
+    const isKnown = this.#status !== 'failed';
     this.#end('left');
-    if (this.#context.isConnected()) {
-      this.#context.requests.start({ cmd: 'leave', r: this.r }, () => {});
-    }
+    if (isKnown) this.#events.leave();
   }
 
   /**
@@ -268,7 +274,7 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
     this.#forget();
     this.#members = new Map();
     this.#count = 0;
-    this.#onLeft();
+    this.#events.onEnd();
     this.#set(status);
   }
 

@@ -7,6 +7,8 @@ import { Room } from './room.js';
 export class ClientRooms implements RoomsPort {
   readonly #context: FeedContext;
   readonly #rooms = new Map<string, Room>();
+  /** Those with a `leave` that is not answered: what is still pushed of them is no reason for another. */
+  readonly #leaving = new Set<string>();
 
   constructor(context: FeedContext) {
     this.#context = context;
@@ -21,9 +23,10 @@ export class ClientRooms implements RoomsPort {
     }
     const room: Room = new Room(this.#context, {
       ...{ r, state: state as never },
-      onLeft: () => {
+      onEnd: () => {
         if (this.#rooms.get(r) === room) this.#rooms.delete(r);
       },
+      leave: () => this.#leave(r),
     });
     this.#rooms.set(r, room);
     return room;
@@ -38,7 +41,16 @@ export class ClientRooms implements RoomsPort {
   }
 
   receive(message: WireMessage): void {
-    this.#rooms.get(message.r ?? '')?.receive(message);
+    const { r = '', evt } = message;
+    const room = this.#rooms.get(r);
+    if (room) room.receive(message);
+    // It was left without a connection, and the server kept it for the session that goes on.
+    else if (evt !== 'failed' && !this.#leaving.has(r)) this.#leave(r);
+  }
+
+  #leave(r: string): void {
+    this.#leaving.add(r);
+    this.#context.requests.start({ cmd: 'leave', r }, () => this.#leaving.delete(r));
   }
 
   leaveAll(): void {
