@@ -124,14 +124,13 @@ export class Really<Models = UntypedModels> {
     this.#platform = platform;
     const timeout = options.timeout ?? 30_000;
     const requests = new Requests((message) => this.#connection.send(message));
-    const isConnected = () => this.#connection.info !== undefined;
     const live = {
-      ...{ platform, requests, isConnected, store: this.#store },
+      ...{ platform, requests, store: this.#store },
       writes: () => this.#queue,
       makeList: options.rql,
     };
     this.#requests = requests;
-    this.#reads = new Reads({ platform, requests, timeout, isConnected });
+    this.#reads = new Reads({ platform, requests, timeout, isConnected: () => requests.isUp });
     this.#objects = new ObjectFeeds(live);
     this.#lists = new ListFeeds(live);
     this.#live = live;

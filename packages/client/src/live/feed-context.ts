@@ -8,7 +8,6 @@ export interface FeedContext {
   readonly platform: ClientPlatform;
   readonly requests: Requests;
   readonly store: CopyStore;
-  readonly isConnected: () => boolean;
   readonly writes: () => OwnWrites;
   readonly makeList?: MakeList | undefined;
 }

@@ -61,8 +61,9 @@ export abstract class FeedRegistry<Kind extends KeyedFeed> {
 
   protected unsubscribe(subscriptions: readonly string[]): void {
     for (const id of subscriptions) this.leaving.add(id);
-    if (subscriptions.length === 0 || !this.context.isConnected()) return;
-    this.context.requests.start({ cmd: 'unsubscribe', body: { subscriptions } }, ({ kind }) => {
+    const { requests } = this.context;
+    if (subscriptions.length === 0 || !requests.isUp) return;
+    requests.start({ cmd: 'unsubscribe', body: { subscriptions } }, ({ kind }) => {
       if (kind !== 'lost') for (const id of subscriptions) this.leaving.delete(id);
     });
   }

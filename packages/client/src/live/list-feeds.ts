@@ -63,16 +63,16 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
 
   /** `isLast`: own writes are no reason to ask again. */
   #subscribe(feed: LiveListFeed, isLast = false): void {
-    const { isConnected, platform, requests, writes } = this.context;
-    if (!isConnected() || feed.isRequested) return;
+    const { platform, requests, writes } = this.context;
+    if (!requests.isUp || feed.isRequested) return;
     feed.isRequested = true;
     feed.isAwaitingWrites = false;
     const { commits } = writes();
     const since = feed.pos;
     const cmdOpts = { ...readOptions(feed.query), subscribe: true, since };
     requests.start({ cmd: 'read', r: feed.r, cmdOpts }, (outcome) => {
-      if (outcome.kind === 'lost') return;
       feed.isRequested = false;
+      if (outcome.kind === 'lost') return;
       if (outcome.kind === 'answer') {
         this.#answered(feed, outcome.message, since !== undefined);
         return;

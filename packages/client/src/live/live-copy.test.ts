@@ -284,6 +284,15 @@ describe('objects', () => {
     expect(world.socket.last('read').cmdOpts).toEqual({ subscribe: true });
   });
 
+  test('[TSC6] what a listener opens while it hears of another user is asked for', async () => {
+    const { live } = await liveObject();
+    live.subscribe(() => {
+      if (live.status === 'loading') client.live(client.collection('/a'));
+    });
+    await world.lose({ user: { uid: 'beno' } });
+    expect(world.socket.all('read').map((sent) => sent.r)).toEqual(['/a/*']);
+  });
+
   test('[TSC6] what was given up while the connection dropped is given up in the next one', async () => {
     const { live } = await liveObject();
     live.close();

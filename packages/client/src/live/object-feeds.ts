@@ -87,7 +87,7 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
   }
 
   #flush(): void {
-    if (!this.context.isConnected()) return;
+    if (!this.context.requests.isUp) return;
     const wanted = [...this.feeds.values()].filter((feed) => {
       const isPresent = feed.isOnServer || feed.isRequested || feed.isGivenUp;
       return !isPresent && feed.status !== 'deleted';

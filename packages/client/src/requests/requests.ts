@@ -22,7 +22,8 @@ export class Requests {
   readonly #send: (message: object) => void;
   /** Those without an answer, also where nobody waits for it any more. */
   readonly #sent = new Map<number, Sent>();
-  #isUp = false;
+  /** Whether there is a session that takes requests: what is asked for before that comes with the session. */
+  isUp = false;
   #tag = initializeTag;
 
   constructor(send: (message: object) => void) {
@@ -31,12 +32,12 @@ export class Requests {
 
   /** There is a session. */
   up(): void {
-    this.#isUp = true;
+    this.isUp = true;
   }
 
   /** The session is over, and all that waits is lost. */
   down(): void {
-    this.#isUp = false;
+    this.isUp = false;
     const sent = [...this.#sent.values()];
     this.#sent.clear();
     for (const one of sent) one.end({ kind: 'lost' });
@@ -44,7 +45,7 @@ export class Requests {
 
   /** Sends it on the present session, and calls `end` once. Returns what forgets it. */
   start(request: WireRequest, end: (outcome: Outcome) => void): () => void {
-    if (!this.#isUp) {
+    if (!this.isUp) {
       end({ kind: 'lost' });
       return () => {};
     }
