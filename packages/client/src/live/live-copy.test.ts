@@ -293,6 +293,23 @@ describe('objects', () => {
     expect(world.socket.all('read').map((sent) => sent.r)).toEqual(['/a/*']);
   });
 
+  test('[TSC6] an object that a list finds behind while it is asked for is not given up', async () => {
+    const list = client.live(client.collection('/a'));
+    const items = [{ meta: { fields: [] }, body: { _r: r, _rev: 3, n: 5 } }];
+    world.socket.answer('read', { meta: { subscription: 'q1' }, body: { items } });
+    const live = client.live(client.object(r));
+    await world.settle();
+    world.socket.say(added(5, 7, { subscription: 'q1' }));
+    list.close();
+    await world.settle();
+    expect(world.socket.all('unsubscribe').map(({ body }) => body.subscriptions)).toEqual([['q1']]);
+    expect(world.socket.all('subscribe')).toHaveLength(1);
+    subscribed();
+    world.socket.say(snapshot(5, 7));
+    world.socket.say(added(6, 8));
+    expect(live.getSnapshot()).toMatchObject({ status: 'live', stale: false, value: { n: 8 } });
+  });
+
   test('[TSC6] what was given up while the connection dropped is given up in the next one', async () => {
     const { live } = await liveObject();
     live.close();

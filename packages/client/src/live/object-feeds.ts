@@ -162,6 +162,8 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
 
   /** A push skipped a revision: the object is fetched again. */
   #refetch(feed: LiveObjectFeed): void {
+    // What comes with the answer is complete, or skips a revision again. An `unsubscribe` would come behind it.
+    if (feed.isRequested) return;
     this.leave(feed);
     feed.startOver();
     this.#flushSoon();
