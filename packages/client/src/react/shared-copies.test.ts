@@ -93,6 +93,27 @@ test('[RCT4] a component that suspends is waited for, whatever its copy lingers,
   expect(commands()).toEqual(['subscribe', 'unsubscribe', 'subscribe', 'unsubscribe']);
 });
 
+test('[RCT4] what is known already is not waited for', async () => {
+  const live = client.live(client.object('/tasks/1'));
+  await answer();
+  const copies = new SharedCopies(client);
+  const loaded: string[] = [];
+  for (const known of [target, copyTarget('nonsense')]) {
+    void copies.load(known, linger).then(() => loaded.push(known.key));
+  }
+  await settle();
+  expect(loaded).toEqual([target.key, copyTarget('nonsense').key]);
+  // One that is loading again is.
+  await Promise.all([world.lose({ user: { uid: 'beno' } }), vi.advanceTimersByTimeAsync(100)]);
+  expect(copies.getSnapshot(target).status).toBe('loading');
+  void copies.load(target, linger).then(() => loaded.push('again'));
+  await settle();
+  expect(loaded).toHaveLength(2);
+  await answer();
+  expect(loaded).toHaveLength(3);
+  live.close();
+});
+
 test('[RCT2] what is no address is a failed result, and no error', () => {
   const copies = new SharedCopies(client);
   for (const wrong of [copyTarget('nonsense'), copyTarget('/tasks'), copyTarget('/tasks/1', {})]) {

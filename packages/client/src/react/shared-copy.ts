@@ -59,8 +59,14 @@ export class SharedCopy {
 
   load(): Promise<void> {
     this.#isAsked = true;
+    // It may have been known before a component asked for it.
+    if (!this.#isLoading) return Promise.resolve();
     this.#loading ??= this.#startLoading();
     return this.#loading.promise;
+  }
+
+  get #isLoading(): boolean {
+    return this.#source.getSnapshot().status === 'loading';
   }
 
   #startLoading(): Loading {
@@ -69,7 +75,7 @@ export class SharedCopy {
       finish = resolve;
     });
     const look = () => {
-      if (this.#source.getSnapshot().status !== 'loading') resolve();
+      if (!this.#isLoading) resolve();
     };
     const end = this.#source.subscribe(look);
     const resolve = () => {
