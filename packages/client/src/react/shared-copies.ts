@@ -24,9 +24,16 @@ export function copyTarget(r: string, query?: ListQuery): CopyTarget {
 export class SharedCopies {
   readonly #client: Really;
   readonly #copies = new Map<string, SharedCopy>();
+  #uid: string | undefined;
 
   constructor(client: Really) {
     this.#client = client;
+  }
+
+  /** Of the user of this session, or of the last one where there is none. */
+  get uid(): string | undefined {
+    this.#uid = this.#client.user?.uid ?? this.#uid;
+    return this.#uid;
   }
 
   /** Has no effect, so that a render may call it. */

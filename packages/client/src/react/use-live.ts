@@ -86,12 +86,18 @@ function useKept(
   result: LiveResult<unknown>,
   { keepPrevious = false }: LiveHookOptions,
 ): LiveResult<unknown> {
-  const [kept, setKept] = useState<unknown>();
+  const { client, copies } = useProvided();
+  const getUid = () => (keepPrevious ? copies.uid : undefined);
+  const uid = useSyncExternalStore(client.connection.subscribe, getUid, () => undefined);
+  const [kept, setKept] = useState<{ readonly value: unknown; readonly uid: string | undefined }>();
   const { status, value } = result;
-  if (keepPrevious && value !== undefined && value !== kept) setKept(value);
+  const isNew = value !== kept?.value || uid !== kept?.uid;
+  if (keepPrevious && value !== undefined && isNew) setKept({ value, uid });
   const isShown = keepPrevious && status === 'loading' && value === undefined;
+  // What another user saw is none of this one's business.
+  const shown = isShown && kept?.uid === uid ? kept?.value : undefined;
   return useMemo(
-    () => (isShown && kept !== undefined ? { ...result, value: kept, stale: true } : result),
-    [result, kept, isShown],
+    () => (shown === undefined ? result : { ...result, value: shown, stale: true }),
+    [result, shown],
   );
 }

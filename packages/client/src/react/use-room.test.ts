@@ -4,6 +4,7 @@ import { createRoot, type Root } from 'react-dom/client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FakeWorld } from '../fake-world.fixture.js';
 import type { Really } from '../really.js';
+import { emptyElement } from './empty-element.fixture.js';
 import { ReallyProvider, useRoom } from './mod.js';
 
 let world: FakeWorld;
@@ -23,19 +24,6 @@ afterEach(async () => {
   client.close();
   vi.unstubAllGlobals();
 });
-
-/** As much of an element as React needs where nothing is drawn in it. */
-function emptyElement(): Element {
-  const node = {
-    nodeType: 1,
-    nodeName: 'DIV',
-    tagName: 'DIV',
-    addEventListener: () => {},
-    textContent: '',
-  };
-  const ownerDocument = { ...node, nodeType: 9, nodeName: '#document', activeElement: null };
-  return { ...node, ownerDocument } as unknown as Element;
-}
 
 function InRoom({ r, state }: { r: string | null; state?: object | undefined }): null {
   useRoom(r, { state: state as never });
