@@ -280,6 +280,7 @@ export class Really<Models = UntypedModels> {
     if (this.#queue.up(user.uid)) {
       this.#lists.forget();
       this.#objects.forget();
+      this.#rooms?.forget();
     }
     if (this.#seen.useEpoch(epoch)) this.#store.forgetRevisions();
     this.#requests.up();

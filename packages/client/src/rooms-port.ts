@@ -7,6 +7,8 @@ export interface RoomsPort {
   open(r: string, state: object | undefined): Room;
   up(): void;
   down(): void;
+  /** The next session is of another user. */
+  forget(): void;
   /** A push without a count. */
   receive(message: WireMessage): void;
   /** The client is closed. */

@@ -135,7 +135,7 @@ class SharedRoom {
 
   #changed(): void {
     if (this.#room?.status === 'left') {
-      // The client is another user now, and components are still there.
+      // The app left it, and components are still there.
       this.#end();
       this.#room = undefined;
       queueMicrotask(() => {

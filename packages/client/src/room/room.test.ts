@@ -145,7 +145,6 @@ describe('a room', () => {
     expect(live.status).toBe('live');
     await world.lose();
     expect(world.sockets.at(-1)?.last('initialize').received).toBe(1);
-    expect(world.socket.all('join')).toEqual([]);
   });
 
   test('[TSC14] a join that is refused for the moment is tried again, another one fails', async () => {
@@ -189,6 +188,36 @@ test('[TSC14] a room that was left without a connection is left in the session t
   const error = { code: 403, message: 'forbidden' };
   world.socket.say({ evt: 'failed', eph: true, r, error });
   expect(world.socket.all('leave')).toHaveLength(1);
+});
+
+test('[TSC14] another user is in none of it as the last one: the room begins again', async () => {
+  const room = client.room(r, { state: { typing: false } });
+  joined(amal({ typing: false }), badr({}));
+  room.present({ name: 'Amal' });
+  await world.lose({ user: { uid: 'carl' } });
+  expect(world.socket.last('join').body).toEqual({ state: { typing: false } });
+  expect(room.getSnapshot()).toMatchObject({
+    ...{ status: 'joining', me: undefined, others: [], count: 0 },
+  });
+  const carl = { id: 'm3', user: { uid: 'carl' }, state: { typing: false } };
+  world.socket.answer('join', { r, body: { me: 'm3', count: 1, members: [carl] } });
+  expect(room.getSnapshot()).toMatchObject({ status: 'joined', me: carl });
+});
+
+test('[TSC14] a room that failed is joined again in the next session, unless it was left', async () => {
+  const error = { code: 403, message: 'forbidden' };
+  const room = client.room(r, { state: {} });
+  world.socket.answer('join', { r, error });
+  const other = client.room('/boards/8');
+  world.socket.answer('join', { r: '/boards/8', error });
+  expect([room.status, other.status]).toEqual(['failed', 'failed']);
+  other.leave();
+  await world.lose();
+  expect(world.socket.all('join').map((sent) => sent.r)).toEqual([r]);
+  expect(room.getSnapshot()).toMatchObject({ status: 'joining', error: undefined });
+  joined(amal({}));
+  expect(room.status).toBe('joined');
+  expect(world.socket.all('leave')).toEqual([]);
 });
 
 test('[TSC17] a room that is refused while own writes are under way is joined once these are committed', async () => {

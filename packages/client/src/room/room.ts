@@ -19,7 +19,7 @@ export type RoomStatus =
   /** Not yet, or not any longer, connected: the members are those that were known last. */
   | 'joining'
   | 'joined'
-  /** The server ended it: `error` says why. */
+  /** The server refused or ended it: `error` says why. It is asked for again in the next session. */
   | 'failed'
   | 'left';
 
@@ -51,11 +51,11 @@ interface PresenceBody {
   readonly count: number;
 }
 
-interface RoomEvents {
-  /** Failed or left. */
-  readonly onEnd: () => void;
-  /** The server is to be told, if it can be. */
-  readonly leave: () => void;
+interface RoomOptions<State> {
+  readonly r: string;
+  readonly state: State | undefined;
+  /** `before`: what it was. */
+  readonly onLeft: (before: RoomStatus) => void;
 }
 
 /**
@@ -65,7 +65,8 @@ interface RoomEvents {
 export class Room<State extends object = JsonObject, Events extends object = JsonObject> {
   readonly r: string;
   readonly #context: FeedContext;
-  readonly #events: RoomEvents;
+  readonly #initial: JsonObject | undefined;
+  readonly #onLeft: RoomOptions<State>['onLeft'];
   readonly #changes = new Observable<[]>();
   readonly #messages = new Observable<[RoomMessage]>();
   #status: RoomStatus = 'joining';
@@ -81,14 +82,12 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
   #snapshot: RoomSnapshot<State> | undefined;
   #forget = () => {};
 
-  constructor(
-    context: FeedContext,
-    { r, state, ...events }: { r: string; state: State | undefined } & RoomEvents,
-  ) {
+  constructor(context: FeedContext, { r, state, onLeft }: RoomOptions<State>) {
     this.r = r;
     this.#context = context;
-    this.#state = state && ({ ...state } as JsonObject);
-    this.#events = events;
+    this.#initial = state && ({ ...state } as JsonObject);
+    this.#state = this.#initial;
+    this.#onLeft = onLeft;
     this.up();
   }
 
@@ -159,18 +158,19 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
   }
 
   leave(): void {
-    if (this.#status === 'left') return;
-    const isKnown = this.#status !== 'failed';
+    const before = this.#status;
+    if (before === 'left') return;
     this.#end('left');
-    if (isKnown) this.#events.leave();
+    this.#onLeft(before);
   }
 
   /**
-   * There is a session. A resumed one is in the room already; joining again changes nothing then. `isLast`: own writes
-   * are no reason to ask again.
+   * There is a session. A resumed one is in the room already; joining again changes nothing then. What failed may be
+   * allowed now. `isLast`: own writes are no reason to ask again.
    */
   up(isLast = false): void {
-    if (this.#status === 'failed' || this.#status === 'left') return;
+    if (this.#status === 'left') return;
+    if (this.#status === 'failed') this.#restart();
     this.#unsent = undefined;
     const { platform, requests, writes } = this.#context;
     const { r } = this;
@@ -193,6 +193,13 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
     this.#forget();
     this.#isSending = false;
     if (this.#status === 'joined') this.#set('joining');
+  }
+
+  /** The next session is of another user. */
+  forget(): void {
+    this.#state = this.#initial;
+    this.#empty();
+    this.#restart();
   }
 
   receive({ evt, body, meta, error }: WireMessage): void {
@@ -272,10 +279,18 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
 
   #end(status: 'failed' | 'left'): void {
     this.#forget();
+    this.#empty();
+    this.#set(status);
+  }
+
+  #restart(): void {
+    this.#error = undefined;
+    this.#set('joining');
+  }
+
+  #empty(): void {
     this.#members = new Map();
     this.#count = 0;
-    this.#events.onEnd();
-    this.#set(status);
   }
 
   #set(status: RoomStatus): void {

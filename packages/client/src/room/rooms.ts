@@ -17,16 +17,16 @@ export class ClientRooms implements RoomsPort {
   /** The room that is open, or another one. */
   open(r: string, state: object | undefined): Room {
     const known = this.#rooms.get(r);
-    if (known) {
+    if (known && known.status !== 'failed') {
       if (state) known.present(state as never);
       return known;
     }
     const room: Room = new Room(this.#context, {
       ...{ r, state: state as never },
-      onEnd: () => {
+      onLeft: (before) => {
         if (this.#rooms.get(r) === room) this.#rooms.delete(r);
+        if (before !== 'failed') this.#leave(r);
       },
-      leave: () => this.#leave(r),
     });
     this.#rooms.set(r, room);
     return room;
@@ -40,10 +40,14 @@ export class ClientRooms implements RoomsPort {
     for (const room of this.#rooms.values()) room.down();
   }
 
+  forget(): void {
+    for (const room of this.#rooms.values()) room.forget();
+  }
+
   receive(message: WireMessage): void {
     const { r = '', evt } = message;
     const room = this.#rooms.get(r);
-    if (room) room.receive(message);
+    if (room && room.status !== 'failed') room.receive(message);
     // It was left without a connection, and the server kept it for the session that goes on.
     else if (evt !== 'failed' && !this.#leaving.has(r)) this.#leave(r);
   }
