@@ -86,6 +86,26 @@ describe('a room', () => {
     expect(room.me?.state).toEqual({ x: 1, z: 1 });
   });
 
+  test('[TSC14] a refusal takes back what was refused alone, and its error ends with the next change that is accepted', () => {
+    const room = client.room(r, { state: { x: 0 } });
+    joined(amal({ x: 0 }));
+    room.present({ y: 1 });
+    world.socket.answer('present', { r });
+    room.present({ x: 'no' });
+    room.present({ z: 2 });
+    const error = { code: 409, message: 'validation.failed' };
+    // The push of what was accepted before has not come yet.
+    world.socket.answer('present', { r, error });
+    expect(room.getSnapshot()).toMatchObject({ me: amal({ x: 0, y: 1, z: 2 }), error });
+    expect(world.socket.last('present').body).toEqual({ z: 2 });
+    world.socket.answer('present', { r });
+    const { me, error: last } = room.getSnapshot();
+    expect([me?.state, last]).toEqual([{ x: 0, y: 1, z: 2 }, undefined]);
+    room.present({ y: 'no' });
+    world.socket.answer('present', { r, error });
+    expect(room.me?.state).toEqual({ x: 0, y: 1, z: 2 });
+  });
+
   test('[TSC14] messages are heard by their names, and sending resolves when they are accepted', async () => {
     const room = client.room(r);
     joined(badr({}));

@@ -74,6 +74,8 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
   #id: string | undefined;
   /** The state as it should be; `undefined`: only watching. */
   #state: JsonObject | undefined;
+  /** What the server has accepted of it. */
+  #accepted: JsonObject | undefined;
   /** What of it was not sent yet. */
   #unsent: JsonObject | undefined;
   #isSending = false;
@@ -174,10 +176,11 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
     this.#unsent = undefined;
     const { platform, requests, writes } = this.#context;
     const { r } = this;
-    const body = this.#state ? { state: this.#state } : {};
+    const state = this.#state;
+    const body = state ? { state } : {};
     const { commits } = writes();
     this.#forget = requests.start({ cmd: 'join', r, body }, (outcome) => {
-      if (outcome.kind === 'answer') this.#joined(outcome.message);
+      if (outcome.kind === 'answer') this.#joined(outcome.message, state);
       if (outcome.kind !== 'error') return;
       const again = () => this.#again();
       const options = { platform, writes: writes(), before: commits, again };
@@ -213,7 +216,8 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
     }
   }
 
-  #joined({ body }: WireMessage): void {
+  #joined({ body }: WireMessage, state: JsonObject | undefined): void {
+    this.#accepted = state;
     this.#id = body?.me as string;
     this.#status = 'joined';
     this.#error = undefined;
@@ -245,8 +249,17 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
     this.#forget = this.#context.requests.start({ cmd: 'present', r, body }, (outcome) => {
       this.#isSending = false;
       if (outcome.kind === 'error') this.#notPresented(body, outcome.error);
-      else this.#sendState();
+      else if (outcome.kind === 'answer') this.#presented(body);
     });
+  }
+
+  #presented(body: JsonObject): void {
+    this.#accepted = merged(this.#accepted, body);
+    if (this.#error) {
+      this.#error = undefined;
+      this.#changed();
+    }
+    this.#sendState();
   }
 
   #notPresented(body: JsonObject, error: ReallyError): void {
@@ -255,11 +268,11 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
       this.#later(error, () => this.#sendState());
       return;
     }
-    // Shows what the others see.
-    this.#state = this.#members.get(this.#id ?? '')?.state;
-    this.#unsent = undefined;
+    // Shows what the others see, and what came since.
+    this.#state = this.#unsent ? merged(this.#accepted, this.#unsent) : this.#accepted;
     this.#error = error;
     this.#changed();
+    this.#sendState();
   }
 
   #refused(error: ReallyError): void {
