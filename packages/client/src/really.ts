@@ -125,7 +125,7 @@ export class Really<Models = UntypedModels> {
     const timeout = options.timeout ?? 30_000;
     const requests = new Requests((message) => this.#connection.send(message));
     const live = {
-      ...{ platform, requests, store: this.#store },
+      ...{ platform, requests, timeout, store: this.#store },
       writes: () => this.#queue,
       makeList: options.rql,
     };

@@ -8,6 +8,8 @@ export interface FeedContext {
   readonly platform: ClientPlatform;
   readonly requests: Requests;
   readonly store: CopyStore;
+  /** Milliseconds for an answer, where a request has no time limit of its own. */
+  readonly timeout: number;
   readonly writes: () => OwnWrites;
   readonly makeList?: MakeList | undefined;
 }

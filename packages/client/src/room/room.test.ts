@@ -132,6 +132,24 @@ describe('a room', () => {
     await expect(room.send('wave')).rejects.toMatchObject({ message: 'connection.lost' });
   });
 
+  test('[TSC9] sending ends by a signal, and by a time limit', async () => {
+    const room = client.room(r);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = room.send('wave', {}, { signal });
+    const late = room.send('wave', {}, { timeout: 1_000 });
+    const slow = room.send('wave');
+    controller.abort('enough');
+    await expect(aborted).rejects.toMatchObject({ message: 'aborted', cause: 'enough', r });
+    await expect(room.send('wave', {}, { signal })).rejects.toMatchObject({ message: 'aborted' });
+    expect(world.socket.all('send')).toHaveLength(3);
+    world.socket.answer('send', { r });
+    await slow;
+    const heard = expect(late).rejects.toMatchObject({ message: 'request.timeout', r });
+    await world.pass(1_000);
+    await heard;
+  });
+
   test('[TSC14] after a lost connection it joins again with its state, and the listeners stay', async () => {
     const room = client.room(r, { state: { x: 0 } });
     joined(amal({ x: 0 }), badr({}));

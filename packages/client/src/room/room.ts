@@ -4,6 +4,7 @@ import { askAgain } from '../live/ask-again.js';
 import type { FeedContext } from '../live/feed-context.js';
 import { Observable } from '../observable.js';
 import { clientError, type ReallyError, serverError } from '../really-error.js';
+import type { RequestOptions } from '../requests/reads.js';
 import type { Outcome } from '../requests/requests.js';
 import type { WireMessage } from '../wire-message.js';
 
@@ -139,12 +140,27 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
   async send<Name extends Extract<keyof Events, string>>(
     event: Name,
     data?: Events[Name],
+    { signal, timeout = this.#context.timeout }: Pick<RequestOptions, 'signal' | 'timeout'> = {},
   ): Promise<void> {
     const { r } = this;
-    const request = { cmd: 'send', r, body: { event, data } };
+    const { platform, requests } = this.#context;
+    let end = () => {};
+    const abort = () => clientError('aborted', { r, cause: signal?.reason });
+    if (signal?.aborted) throw abort();
     const outcome = await new Promise<Outcome>((resolve) => {
-      this.#context.requests.start(request, resolve);
+      const fail = (error: ReallyError) => resolve({ kind: 'error', error });
+      const late = () => fail(clientError('request.timeout', { r, retry: 'backoff' }));
+      const onAbort = () => fail(abort());
+      const cancel = platform.setTimer(timeout, late);
+      const forget = requests.start({ cmd: 'send', r, body: { event, data } }, resolve);
+      signal?.addEventListener('abort', onAbort);
+      end = () => {
+        cancel();
+        forget();
+        signal?.removeEventListener('abort', onAbort);
+      };
     });
+    end();
     if (outcome.kind === 'error') throw outcome.error;
     if (outcome.kind === 'lost') throw clientError('connection.lost', { r, retry: 'now' });
   }
