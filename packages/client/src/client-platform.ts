@@ -54,6 +54,30 @@ export function clientPlatform(replaced: Partial<ClientPlatform> = {}): ClientPl
   };
 }
 
+/** The same, without timers from `close` on. */
+export function untilClosed(platform: ClientPlatform): [ClientPlatform, close: () => void] {
+  const timers = new Set<() => void>();
+  let isClosed = false;
+  const setTimer = (milliseconds: number, run: () => void) => {
+    if (isClosed) return () => {};
+    const end = platform.setTimer(milliseconds, () => {
+      timers.delete(cancel);
+      run();
+    });
+    const cancel = () => {
+      timers.delete(cancel);
+      end();
+    };
+    timers.add(cancel);
+    return cancel;
+  };
+  const close = () => {
+    isClosed = true;
+    for (const cancel of timers) cancel();
+  };
+  return [{ ...platform, setTimer }, close];
+}
+
 function setTimer(milliseconds: number, run: () => void): () => void {
   let isCancelled = false;
   const fire = () => {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol/client';
-import { type ClientPlatform, clientPlatform } from './client-platform.js';
+import { type ClientPlatform, clientPlatform, untilClosed } from './client-platform.js';
 import { ClientConnection } from './connection/client-connection.js';
 import type { ConnectionState } from './connection/connection-state.js';
 import type { SessionInfo, SessionUser } from './connection/session-state.js';
@@ -110,7 +110,7 @@ export class Really<Models = UntypedModels> {
   readonly #connectionChanges = new Observable<[]>();
   readonly #refusals = new Observable<[RefusedWrite]>();
   readonly #platform: ClientPlatform;
-  readonly #timers = new Set<() => void>();
+  readonly #endTimers: () => void;
   #snapshot: ConnectionSnapshot | undefined;
   /** Those of the app's types, until a difference was told. */
   #models: string | undefined;
@@ -120,8 +120,9 @@ export class Really<Models = UntypedModels> {
    * where it is none.
    */
   constructor(url: string | URL, options: ReallyOptions) {
-    const platform = clientPlatform(options.platform);
+    const [platform, endTimers] = untilClosed(clientPlatform(options.platform));
     this.#platform = platform;
+    this.#endTimers = endTimers;
     const timeout = options.timeout ?? 30_000;
     const requests = new Requests((message) => this.#connection.send(message));
     const live = {
@@ -247,7 +248,9 @@ export class Really<Models = UntypedModels> {
     this.#rooms?.leaveAll();
     this.#queue.close();
     this.#reads.close();
-    for (const cancel of this.#timers) cancel();
+    this.#objects.close();
+    this.#lists.close();
+    this.#endTimers();
   }
 
   #refContext(ids: IdMaker): RefContext {
@@ -316,12 +319,10 @@ export class Really<Models = UntypedModels> {
 
   /** A field that the user may write and not read is in no push. */
   #expireLayers(write: ClientWrite): void {
-    const cancel = this.#platform.setTimer(layerTime, () => {
-      this.#timers.delete(cancel);
+    this.#platform.setTimer(layerTime, () => {
       if (this.#connection.info) this.#undraw(write);
       else this.#expireLayers(write);
     });
-    this.#timers.add(cancel);
   }
 
   #undraw(write: ClientWrite): void {

@@ -1,10 +1,14 @@
 import { retryDelay } from '../connection/backoff.js';
+import { clientError, type ReallyError } from '../really-error.js';
 import type { FeedContext } from './feed-context.js';
+import type { LiveStatus } from './live-snapshot.js';
 
 /** A feed of a registry, which has it by its key. */
 interface KeyedFeed {
   readonly key: string;
   holders: number;
+  readonly status: LiveStatus;
+  fail(error: ReallyError): void;
   down(): void;
   forget(): void;
   end(): void;
@@ -16,6 +20,8 @@ export abstract class FeedRegistry<Kind extends KeyedFeed> {
   protected readonly feeds = new Map<string, Kind>();
   /** Subscriptions that are given up, without an answer to that yet. */
   protected readonly leaving = new Set<string>();
+
+  #isClosed = false;
 
   constructor(context: FeedContext) {
     this.context = context;
@@ -30,7 +36,8 @@ export abstract class FeedRegistry<Kind extends KeyedFeed> {
     if (!feed) {
       feed = make();
       this.feeds.set(key, feed);
-      open(feed);
+      if (this.#isClosed) failLoading(feed);
+      else open(feed);
     }
     feed.holders += 1;
     return feed;
@@ -53,6 +60,12 @@ export abstract class FeedRegistry<Kind extends KeyedFeed> {
     for (const feed of this.feeds.values()) feed.down();
   }
 
+  /** There will be no session any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const feed of this.feeds.values()) failLoading(feed);
+  }
+
   /** Asks for it again later, as the server says. */
   protected later(seconds: number | undefined, run: () => void): void {
     const { platform } = this.context;
@@ -67,4 +80,8 @@ export abstract class FeedRegistry<Kind extends KeyedFeed> {
       if (kind !== 'lost') for (const id of subscriptions) this.leaving.delete(id);
     });
   }
+}
+
+function failLoading(feed: KeyedFeed): void {
+  if (feed.status === 'loading') feed.fail(clientError('connection.closed'));
 }

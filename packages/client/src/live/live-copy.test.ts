@@ -864,3 +864,32 @@ describe('what is refused while own writes are under way', () => {
     expect(wrong.status).toBe('failed');
   });
 });
+
+describe('after close()', () => {
+  test('[TSC5] what has not loaded fails, what has keeps its value, and what is opened fails', async () => {
+    const { live } = await liveObject();
+    const loading = client.live(client.collection('/a'));
+    client.close();
+    const late = [client.live(client.object('/a/9')), client.live(client.collection('/b'))];
+    expect(live.getSnapshot()).toMatchObject({ status: 'live', stale: true, value: { n: 5 } });
+    for (const { status, error } of [loading, ...late]) {
+      expect([status, error?.message]).toEqual(['failed', 'connection.closed']);
+    }
+    expect(world.warnings).toEqual([]);
+  });
+
+  test('[TSC5] no timer is left, whatever waits, and whoever closes it', async () => {
+    client.live(client.object(r));
+    await world.settle();
+    const error = { code: 429, message: 'rate.limited' };
+    world.socket.answer('subscribe', { error });
+    const stop = client.connection.subscribe(() => {});
+    const live = client.live(client.collection('/a'));
+    world.socket.answer('read', { meta: { subscription: 'q1' }, body: { items: [] } });
+    live.subscribe(() => client.close());
+    world.socket.drop();
+    stop();
+    expect(client.connection.getSnapshot().state).toBe('closed');
+    expect(world.timers).toBe(0);
+  });
+});

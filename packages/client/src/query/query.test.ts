@@ -192,3 +192,13 @@ test('[TSQ3] the data of a deleted object is null, and that of another user goes
   expect(observer.getCurrentResult().data).toBeNull();
   end();
 });
+
+test('[TSQ3] a fetch that waits when the client is closed fails, and so does a later one', async () => {
+  const fetched = queries.fetchQuery(object()).catch((error: unknown) => error);
+  await settle();
+  client.close();
+  expect(await fetched).toMatchObject({ message: 'connection.closed' });
+  await expect(queries.fetchQuery(object())).rejects.toMatchObject({
+    message: 'connection.closed',
+  });
+});
