@@ -202,3 +202,16 @@ test('[TSQ3] a fetch that waits when the client is closed fails, and so does a l
     message: 'connection.closed',
   });
 });
+
+test('[TSQ2] a query that is removed during its first fetch ends nothing of the next one', async () => {
+  const first = queries.fetchQuery(object()).catch(() => {});
+  await settle();
+  queries.removeQueries({ queryKey: ['really'] });
+  await first;
+  const observer = new QueryObserver(queries, object());
+  const end = observer.subscribe(() => {});
+  await subscribed();
+  await vi.advanceTimersByTimeAsync(2 * linger);
+  expect(observer.getCurrentQuery().state.isInvalidated).toBe(false);
+  end();
+});

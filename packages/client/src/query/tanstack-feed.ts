@@ -35,6 +35,7 @@ export class TanStackFeed {
   readonly #waiting = new Set<() => void>();
   /** A fetch was answered, and the query has not taken the answer yet: it would replace what is set meanwhile. */
   #isAnswering = false;
+  #isClosed = false;
 
   constructor(
     { client, queryKey }: QueryContextLike,
@@ -135,7 +136,7 @@ export class TanStackFeed {
   }
 
   #waitIfUnused(): void {
-    if (this.#query.getObserversCount() > 0) return;
+    if (this.#isClosed || this.#query.getObserversCount() > 0) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#close();
@@ -144,6 +145,7 @@ export class TanStackFeed {
   }
 
   #close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
     for (const end of this.#ends) end();
     this.#onClose();
