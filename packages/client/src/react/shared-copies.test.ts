@@ -124,3 +124,11 @@ test('[RCT2] what is no address is a failed result, and no error', () => {
     });
   }
 });
+
+test('[RCT1] a copy may stay for ever', async () => {
+  const copies = new SharedCopies(client);
+  copies.subscribe(target, nothing, Number.POSITIVE_INFINITY)();
+  await answer();
+  await vi.advanceTimersByTimeAsync(10 * linger);
+  expect(commands()).toEqual(['subscribe']);
+});

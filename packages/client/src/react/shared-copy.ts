@@ -8,6 +8,9 @@ export interface CopySource {
   close(): void;
 }
 
+/** Milliseconds, 24 days: a longer timer fires at once. */
+const longestTimer = 2 ** 31 - 1;
+
 interface Loading {
   readonly promise: Promise<void>;
   readonly resolve: () => void;
@@ -89,7 +92,7 @@ export class SharedCopy {
   #wait(): void {
     this.#isAsked = false;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#expire(), this.#linger);
+    this.#timer = setTimeout(() => this.#expire(), Math.min(this.#linger, longestTimer));
   }
 
   /**
