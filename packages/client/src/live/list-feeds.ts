@@ -55,6 +55,7 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
     }
     this.#bySubscription.delete(subscription);
     feed.subscription = undefined;
+    feed.down();
     const error = serverError(message.error, feed.r, message.meta?.retryAfter);
     // The position that the client has may still be good where the server's was not.
     if (error.message === 'position.gone') this.#subscribe(feed);
@@ -120,7 +121,9 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
 
   /** A push was missed: the list is read again. */
   #refetch(feed: LiveListFeed): void {
+    if (feed.isRequested) return;
     this.leave(feed);
+    feed.down();
     feed.pos = undefined;
     this.#subscribe(feed);
   }

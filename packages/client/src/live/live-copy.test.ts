@@ -187,7 +187,10 @@ describe('objects', () => {
     world.socket.say(added(10, 12));
     subscribed();
     world.socket.say(snapshot(10, 12));
-    expect(heard.slice(1)).toEqual([['reset', 10, 12]]);
+    expect(heard.slice(1)).toEqual([
+      ['status', '', 5],
+      ['reset', 10, 12],
+    ]);
   });
 
   test('[TSC6] deleted, failed, and not available for the moment', async () => {
@@ -862,6 +865,47 @@ describe('what is refused while own writes are under way', () => {
     const wrong = client.live(client.collection('/a/1/posts'), { filter: 'n >' });
     world.socket.answer('read', { error: { code: 400, message: 'query.invalid' } });
     expect(wrong.status).toBe('failed');
+  });
+});
+
+describe('what the server ended, or what skipped a revision', () => {
+  const items = [{ body: { _r: '/b/1', _rev: 3, n: 5 } }];
+  const answered = () =>
+    world.socket.answer('read', { meta: { subscription: 'q1' }, body: { items } });
+  const isStale = (live: { getSnapshot(): { stale: boolean; status: string } }) => {
+    const { status, stale } = live.getSnapshot();
+    return [status, stale];
+  };
+  const error = { code: 503, message: 'server.overloaded' };
+
+  test('[TSC10] an object is stale until it is asked for again', async () => {
+    const { live } = await liveObject();
+    world.socket.say({ evt: 'failed', r, error });
+    expect(isStale(live)).toEqual(['live', true]);
+    await world.pass(2_000);
+    subscribed();
+    world.socket.say(snapshot(3, 5));
+    expect(isStale(live)).toEqual(['live', false]);
+    world.socket.say(added(5, 7));
+    expect(isStale(live)).toEqual(['live', true]);
+    await world.settle();
+    subscribed();
+    world.socket.say(snapshot(5, 7));
+    expect(isStale(live)).toEqual(['live', false]);
+  });
+
+  test('[TSC10] so is a list', async () => {
+    const live = client.live(client.collection('/b'));
+    answered();
+    world.socket.say({ evt: 'failed', r: '/b/*', error, meta: { subscription: 'q1' } });
+    expect(isStale(live)).toEqual(['live', true]);
+    await world.pass(2_000);
+    answered();
+    expect(isStale(live)).toEqual(['live', false]);
+    world.socket.say({ ...added(5, 7, { subscription: 'q1' }), r: '/b/1' });
+    expect(isStale(live)).toEqual(['live', true]);
+    answered();
+    expect(isStale(live)).toEqual(['live', false]);
   });
 });
 

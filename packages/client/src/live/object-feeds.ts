@@ -73,6 +73,7 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
       return;
     }
     feed.isOnServer = false;
+    feed.down();
     this.#failed(feed, serverError(message.error, feed.key, message.meta?.retryAfter));
   }
 
@@ -165,6 +166,7 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
     // What comes with the answer is complete, or skips a revision again. An `unsubscribe` would come behind it.
     if (feed.isRequested) return;
     this.leave(feed);
+    feed.down();
     feed.startOver();
     this.#flushSoon();
   }
