@@ -285,7 +285,10 @@ export class Really<Models = UntypedModels> {
       this.#objects.forget();
       this.#rooms?.forget();
     }
-    if (this.#seen.useEpoch(epoch)) this.#store.forgetRevisions();
+    if (this.#seen.useEpoch(epoch)) {
+      this.#store.forgetRevisions();
+      this.#objects.storeChanged();
+    }
     this.#requests.up();
     // What may have been applied first: what comes after is judged by its answer.
     this.#queue.sendAll();

@@ -164,6 +164,18 @@ describe('objects', () => {
     expect(world.socket.last('subscribe').body.subscriptions).toEqual([{ r, rev: 1, view: 'v9' }]);
   });
 
+  test('[TSC6] what was deleted is asked for again where the store is another one, and not before', async () => {
+    const { live } = await liveObject();
+    world.socket.say({ evt: 'deleted', r, rev: 4 });
+    await world.lose();
+    expect([live.status, world.socket.all('subscribe')]).toEqual(['deleted', []]);
+    await world.lose({ epoch: 'e2' });
+    expect(live.status).toBe('loading');
+    subscribed();
+    world.socket.say(snapshot(2, 9));
+    expect(live.getSnapshot()).toMatchObject({ status: 'live', stale: false, value: { n: 9 } });
+  });
+
   test('[TSC6] a revision that the server does not know is forgotten', async () => {
     const { live } = await liveObject();
     await world.lose();

@@ -51,6 +51,11 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
     super.down();
   }
 
+  /** What was deleted in the last store may be there in this one. */
+  storeChanged(): void {
+    for (const feed of this.feeds.values()) if (feed.status === 'deleted') feed.forget();
+  }
+
   /** A write of this client has ended: what it was to create is tried again where that failed before. */
   settled({ commands }: ClientWrite): void {
     for (const { cmd, r } of commands) {
