@@ -57,6 +57,8 @@ export class ClientSession {
   #cancelRenewal = () => {};
   /** What the next socket resumes: the last handle, and how many pushes were received under it. */
   #resume: { readonly handle: string; received: number } | undefined;
+  /** The clock is ahead: it says nothing about when the token ends. The server will. */
+  #isClockAhead = false;
   /** The last session ended because its token did, or could not be renewed. */
   #isExpired = false;
   /** The renewal that is under way has a token from before somebody asked for a new one. */
@@ -213,6 +215,7 @@ export class ClientSession {
     const info = sessionInfo(body, before?.user);
     this.#apply({ event: 'initialized', info });
     this.#isExpired = false;
+    this.#isClockAhead = (info.expires ?? Number.POSITIVE_INFINITY) <= this.#platform.now();
     this.#planRenewal();
     if (before) {
       if (before.user !== info.user) this.#listener.onUserChanged();
@@ -258,7 +261,7 @@ export class ClientSession {
       this.send({ tag: initializeTag, cmd: 'initialize', accessToken: fetched.token });
     } else if (fetched.kind === 'none') {
       this.#fail('onUnauthorized', noToken);
-    } else if (this.#platform.now() + renewPause >= expires) {
+    } else if (!this.#isClockAhead && this.#platform.now() + renewPause >= expires) {
       this.#isExpired = true;
       this.#fail('onUnauthorized', `no token: ${textOf(fetched.cause)}`);
     } else {

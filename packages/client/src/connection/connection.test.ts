@@ -364,6 +364,37 @@ test('[TSC7] a token that cannot be fetched is asked for again while the old one
   client.close();
 });
 
+test('[TSC7] a clock that is ahead says nothing about a token that cannot be fetched', async () => {
+  let isDown = false;
+  let calls = 0;
+  const token = () => {
+    calls += 1;
+    if (!isDown) return 't';
+    throw new Error('503');
+  };
+  const client = world.client({ token });
+  await world.settle();
+  world.socket.open();
+  world.socket.initialized({ expires: new Date(world.wall - 600_000).toISOString() });
+  isDown = true;
+  for (let at = 0; at < 8; at++) {
+    await world.pass(5_000);
+    world.socket.say({ evt: 'schemaUpdated', r: '/x/*' });
+  }
+  expect([calls > 1, client.connection.getSnapshot().state]).toEqual([true, 'connected']);
+  isDown = false;
+  await world.pass(2_000);
+  world.socket.initialized({ expires: new Date(world.wall + 600_000).toISOString() });
+  expect(client.connection.getSnapshot().state).toBe('connected');
+  // In the end the server says it.
+  isDown = true;
+  world.socket.say({ evt: 'token-expired' });
+  world.socket.drop(1008);
+  await world.pass(400);
+  expect(client.connection.getSnapshot().state).toBe('needs-auth');
+  client.close();
+});
+
 test('[TSC7] offline at the start, a token that cannot be fetched is no reason to sign in', async () => {
   let isDown = true;
   const token = () => {
