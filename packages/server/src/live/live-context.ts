@@ -34,7 +34,7 @@ export interface LiveContext {
   readonly objects: Pick<Objects, 'heads'> & NewestObjects;
   readonly limits: Pick<
     Limits,
-    'subscriptions' | 'queries' | 'queryRows' | 'queryTime' | 'outputBuffer'
+    'subscriptions' | 'queries' | 'queryRows' | 'queryTime' | 'outputBuffer' | 'windowWorkPerNode'
   >;
   /** Charges who asks for a window for what reading it took; without it nobody is charged. */
   readonly queryCharge?: Pick<QueryLimiter, 'spend' | 'paidOff'> | undefined;

@@ -26,6 +26,24 @@ describe('collections of an object', () => {
     for (const r of collectionsAround('/a/1/b/2/c/3')) expect(parseR(r)?.r).toBe(r);
   });
 
+  test('[LIM44] counts what is read to catch up', async () => {
+    const { create, subscribe } = await setUpLive();
+    const first = new FakeConnection();
+    await subscribe(first, '/users');
+    await create('/users/1', { a: 1 });
+    const pos = first.receivedRaw().at(-1)?.meta?.pos;
+    for (const n of [2, 3]) await create(`/users/${n}`, { a: 'x'.repeat(10_000) });
+    const charged: number[] = [];
+    const charge = (bytes: number) => {
+      charged.push(bytes);
+      return undefined;
+    };
+    const next = Object.assign(new FakeConnection(), { charge });
+    await subscribe(next, { r: '/users', pos });
+    expect(next.summaries()).toEqual(['created /users/2', 'created /users/3']);
+    expect(charged.map((bytes) => bytes > 10_000)).toEqual([true, true]);
+  });
+
   test('[SUB6] [PSH1] created, with the collection as subscribed', async () => {
     const { create, set, remove, subscribe } = await setUpLive({ models: [modelOf(), posts] });
     const [users, ofOne, ofAll] = [

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@really/protocol';
-import type { Change, StoredObject } from '../store/stored-object.js';
+import type { LoggedChange } from '../store/store-reads.js';
 import type { Write } from '../store/write-group.js';
 import type { PreparedWrite } from './write-request.js';
 
@@ -39,16 +39,11 @@ export function estimateWriteBytes({ object, change }: Write): number {
   return 400 + size + (change.created === object.data ? size : estimateBytes(change.created));
 }
 
-/** Approximate bytes of changes that were read from a history or the log, with what they carry. */
-export function estimateChangeBytes(
-  entries: readonly { readonly change: Change; readonly object?: StoredObject | undefined }[],
-): number {
-  let size = 0;
-  for (const { change, object } of entries) {
-    size += 200 + estimateBytes(change.delta as unknown as JsonObject);
-    size += estimateBytes(change.created) + estimateBytes(object?.data);
-  }
-  return size;
+/** Approximate bytes of a change that was read from a history or the log, with its object. */
+export function estimateChangeBytes({ change, object }: Omit<LoggedChange, 'pos'>): number {
+  const { delta, created } = change;
+  const size = estimateBytes(delta as unknown as JsonObject) + estimateBytes(created);
+  return 200 + size + estimateBytes(object?.data);
 }
 
 /** As `estimateWriteBytes`, with the side writes. */

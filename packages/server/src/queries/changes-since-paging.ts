@@ -98,7 +98,7 @@ export class ChangesSincePaging {
         time.patience,
       );
       this.#changes += entries.length;
-      this.#bytes += estimateChangeBytes(entries);
+      for (const entry of entries) this.#bytes += estimateChangeBytes(entry);
       if (gone || this.#changes > maxChanges || this.#bytes > bytes) throw fail('position.gone');
       for (const { change, object } of entries) this.#note(change, object);
       this.#through = through;

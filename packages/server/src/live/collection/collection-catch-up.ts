@@ -1,4 +1,5 @@
 import { fail } from '@really/protocol';
+import { estimateBytes } from '../../objects/estimate-bytes.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { Created } from '../../store/store-reads.js';
 import { beginCatchUp } from '../catch-up/begin-catch-up.js';
@@ -79,6 +80,10 @@ export class CollectionCatchUp {
       if (!isCurrent()) return;
       if (page.gone) throw fail('position.gone');
       await this.#pushPage(subscription, isCurrent, page);
+      // Afterwards, because a target that has to wait takes no push.
+      for (const { object } of page.entries) {
+        void subscription.session.pushTarget.charge?.(estimateBytes(object.data));
+      }
       if (!isCurrent()) return;
     }
   }

@@ -46,7 +46,7 @@ export async function fetchWindow(
   for (;;) {
     // A page ends early only where it has more than there is room for.
     const hits = await search.page({ start, skip: 0, limit, bytes: room && room.left + 1 });
-    room?.take(bytesOf(hits));
+    for (const { object } of hits) room?.take(estimateBytes(object.data));
     for (const hit of await subscribable(context, model, hits, { auth, finder })) {
       const { r } = hit.object;
       found.delete(r);
@@ -57,10 +57,6 @@ export async function fetchWindow(
     start = { place: last.place, back: false };
   }
   return [...found.values()].slice(0, limit);
-}
-
-function bytesOf(hits: readonly Hit[]): number {
-  return hits.reduce((sum, { object }) => sum + estimateBytes(object.data), 0);
 }
 
 async function subscribable(

@@ -6,6 +6,7 @@ import {
   type LiveSetup,
   type LiveSetupOptions,
   modelOf,
+  readsAll,
   rule,
   settle,
   setUpLive,
@@ -346,6 +347,117 @@ describe('[RES2] a resumed query', () => {
     const later = connection.receivedRaw().at(-1)?.meta?.pos;
     await on.set('/users/3', { a: 4 });
     await expect(subscribe(on, new FakeConnection(), 10, later)).rejects.toThrow('position.gone');
+  });
+
+  test('[LIM14] finds its position gone where replaying is too much work', async () => {
+    // Its filter costs two comparisons a change.
+    const on = await setUpLive({ limits: { windowWorkPerNode: 24 } });
+    await on.create('/users/1', { a: 1 });
+    const connection = new FakeConnection();
+    await subscribe(on, connection);
+    await on.set('/users/1', { a: 2 });
+    await settle();
+    const since = connection.receivedRaw().at(-1)?.meta?.pos;
+    on.live.drop(connection);
+    for (let n = 0; n < 12; n++) await on.set('/users/1', { a: n + 3 });
+    const next = new FakeConnection();
+    await subscribe(on, next, 10, since);
+    expect(next.summaries()).toHaveLength(12);
+    on.live.drop(next);
+    await on.set('/users/1', { a: 1 });
+    await expect(subscribe(on, new FakeConnection(), 10, since)).rejects.toThrow('position.gone');
+  });
+
+  describe('[LIM43] with much to replay', () => {
+    /** A position after which there were two hundred changes. */
+    async function withMissed(
+      change: (on: LiveSetup, n: number) => Promise<unknown>,
+      options: LiveSetupOptions = {},
+    ) {
+      // The clock hurries, but not the time of a query.
+      const limits = { queryTime: Number.MAX_SAFE_INTEGER };
+      const on = await setUpLive({ isHurried: true, limits, ...options });
+      await on.create('/users/0', { a: 1 });
+      const connection = new FakeConnection();
+      await subscribe(on, connection);
+      await on.set('/users/0', { a: 2 });
+      await settle();
+      const since = connection.receivedRaw().at(-1)?.meta?.pos;
+      on.live.drop(connection);
+      for (let n = 1; n <= 200; n++) await change(on, n);
+      return { on, since };
+    }
+
+    test('lets others have their turn after each change', async () => {
+      const { on, since } = await withMissed(({ set }, n) => set('/users/0', { a: n }));
+      const next = new FakeConnection();
+      let isDone = false;
+      const done = subscribe(on, next, 10, since).finally(() => {
+        isDone = true;
+      });
+      let turns = 0;
+      for (; !isDone; turns++) await new Promise((resolve) => setImmediate(resolve));
+      await done;
+      expect(turns).toBeGreaterThan(200);
+    });
+
+    test('stops when its subscriber leaves', async () => {
+      const next = new FakeConnection();
+      let judged = 0;
+      let pagesRead = 0;
+      let judgedBefore: number | undefined;
+      const read = rule(() => {
+        judged += 1;
+        return true;
+      }, readsAll);
+      const { on, since } = await withMissed(({ create }, n) => create(`/users/${n}`, { a: n }), {
+        models: [modelOf({ read })],
+        wrap: (store) => ({
+          ...bound(store),
+          async changes(...args) {
+            pagesRead += 1;
+            // Once more after the search.
+            if (pagesRead === 2) judgedBefore = judged;
+            return await store.changes(...args);
+          },
+        }),
+      });
+      const done = subscribe(on, next, 10, since).then(
+        () => 'done',
+        () => 'stopped',
+      );
+      let isLeaving = false;
+      void done.then(() => {
+        isLeaving = true;
+      });
+      while (!isLeaving) {
+        await new Promise((resolve) => setImmediate(resolve));
+        isLeaving ||= judgedBefore !== undefined && judged > judgedBefore;
+      }
+      on.live.drop(next);
+      expect(await done).toBe('stopped');
+      expect(judged - (judgedBefore ?? 0)).toBeLessThan(20);
+    });
+  });
+
+  test('[LIM44] counts what it read', async () => {
+    const on = await setUpLive();
+    await on.create('/users/1', { a: 1 });
+    const connection = new FakeConnection();
+    await subscribe(on, connection);
+    await on.set('/users/1', { a: 2 });
+    await settle();
+    const since = connection.receivedRaw().at(-1)?.meta?.pos;
+    await on.create('/users/2', { a: 2, b: 'x'.repeat(50_000) });
+    await on.create('/users/3', { a: -2, b: 'x'.repeat(50_000) });
+    const charged: number[] = [];
+    const charge = (bytes: number) => {
+      charged.push(bytes);
+      return undefined;
+    };
+    await subscribe(on, Object.assign(new FakeConnection(), { charge }), 10, since);
+    // What was created, as it was and as it is, and the window.
+    expect(charged.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThan(5 * 50_000);
   });
 
   test('replays what it missed from several pages of the log', async () => {

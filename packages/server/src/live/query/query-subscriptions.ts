@@ -242,7 +242,7 @@ export class QuerySubscriptions {
     const owner = ownerOf(subscription.session.pushTarget);
     const options = {
       traits: isSame ? { ...traits, owner } : { ...traits, owner, auth, finder },
-      ...{ since: pos, resumeState },
+      ...{ since: pos, resumeState, session: subscription.session },
     };
     const { generation } = subscription;
     try {

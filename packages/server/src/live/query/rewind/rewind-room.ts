@@ -1,20 +1,35 @@
 import { fail } from '@really/protocol';
+import type { PushTarget } from '../../push-target.js';
 
-/** Approximate bytes that a rewind may still read. */
+/** What a rewind reads: it is limited, and charged to whom it is for (rules LIM14, LIM44). */
 export class RewindRoom {
+  readonly #target: Pick<PushTarget, 'charge'>;
   #left: number;
+  #rateWait: Promise<void> | undefined;
 
-  constructor(bytes: number) {
+  /** `bytes`: approximately as many. */
+  constructor(bytes: number, target: Pick<PushTarget, 'charge'>) {
     this.#left = bytes;
+    this.#target = target;
   }
 
   get left(): number {
     return this.#left;
   }
 
-  /** Throws 410 `position.gone` where that is more than is left. */
+  /** Resolves when the target may read on. */
+  get rateWait(): Promise<void> | undefined {
+    return this.#rateWait;
+  }
+
+  /** Of one change or object. Throws 410 `position.gone` where it is more than is left. */
   take(bytes: number): void {
+    this.charge(bytes);
     this.#left -= bytes;
     if (this.#left < 0) throw fail('position.gone');
+  }
+
+  charge(bytes: number): void {
+    this.#rateWait = this.#target.charge?.(bytes) ?? this.#rateWait;
   }
 }

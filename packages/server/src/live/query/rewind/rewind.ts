@@ -1,4 +1,4 @@
-import { fail } from '@really/protocol';
+import { fail, type JsonObject, setMember } from '@really/protocol';
 import type { Model } from '../../../model/model.js';
 import { hidesNothing } from '../../../model/view/view.js';
 import { estimateBytes, estimateChangeBytes } from '../../../objects/estimate-bytes.js';
@@ -9,9 +9,11 @@ import { FairHistoryReader } from '../../catch-up/fair-history-reader.js';
 import { readWithRetry } from '../../catch-up/read-with-retry.js';
 import type { LiveContext } from '../../live-context.js';
 import { dataAtRevision } from '../../object/data-at-revision.js';
+import type { SubscriptionOwner } from '../../registry/subscription-owner.js';
 import { fetchWindow } from '../fetch-window.js';
 import type { QueryGroupTraits } from '../query-group-traits.js';
 import { QueryWindow, type Row } from '../query-window.js';
+import { RewindPace } from './rewind-pace.js';
 import { RewindRoom } from './rewind-room.js';
 import {
   type PastObject,
@@ -22,8 +24,10 @@ import {
 
 /** Changes per read. */
 const pageSize = 256;
-/** Most changes to replay; beyond that the position is gone. */
+/** Most changes to replay, fewer where each is much work; beyond that the position is gone. */
 const maxChanges = 20_000;
+/** Bytes that are read in about the time of a comparison. */
+const comparisonBytes = 4;
 /** Objects that may change during the search, before it is done again. */
 const spare = 64;
 
@@ -51,6 +55,8 @@ interface MissedChanges {
 }
 
 export interface RewindOptions {
+  /** Whom it is for. */
+  readonly session: Pick<SubscriptionOwner, 'pushTarget' | 'dropped'>;
   readonly traits: QueryGroupTraits;
   readonly since: Pos;
   /**
@@ -63,99 +69,131 @@ export interface RewindOptions {
 /**
  * Reconstructs a window at a position and replays the changes since. Unchanged objects come from a
  * query, changed ones are rebuilt from their history. Rejects with 410 `position.gone` if that does
- * not reach back.
+ * not reach back, or is too much.
  */
 export async function rewindTo(
   context: LiveContext,
   model: Model,
-  { traits, since, resumeState }: RewindOptions,
+  options: RewindOptions,
 ): Promise<Rewind> {
-  const reads = new FairHistoryReader(context, traits.owner);
-  const room = new RewindRoom(readBytes(context.limits));
-  const missed = await changesSince(reads, model, { traits, since, room });
-  const { changes, through } = missed;
-  // Then every object was in the result, even if its data is gone.
-  const isKnowable =
-    hidesNothing(model) && traits.filter === undefined && traits.from === undefined;
-  const changed = await pastObjectsOf(reads, model, { missed, isKnowable, room });
-  const window = new QueryWindow(traits);
-  let past: ReadonlyMap<string, PastObject> = changed;
-  let unchanged: readonly Hit[] = [];
-  for (let isSearched = false; !isSearched; ) {
-    const limit = window.capacity + past.size + spare;
-    const hits = await readWithRetry(context.platform, () =>
-      fetchWindow(context, model, traits, limit, room),
-    );
-    // Objects that changed during the search have to be rebuilt, too.
-    const meanwhile = await changesSince(reads, model, { traits, since: through, room });
-    const later = await pastObjectsOf(reads, model, { missed: meanwhile, isKnowable, room });
-    past = new Map([...asLater(later), ...changed]);
-    unchanged = hits.filter(({ object }) => !past.has(object.r));
-    // If more of them changed than it allowed for, it did not reach far enough.
-    isSearched = unchanged.length >= window.capacity || hits.length < limit;
+  const room = new RewindRoom(readBytes(context.limits), options.session.pushTarget);
+  try {
+    return await new Rewinding(context, model, { ...options, room }).run();
+  } finally {
+    await room.rateWait;
   }
-  const replay = new WindowReplay(context, model, { traits, window, past });
-  await replay.fill(unchanged);
-  const { shown } = window;
-  const { deletedCandidates } = replay;
-  const steps = await replay.run(changes, { isExact: resumeState?.isExact ?? false });
-  const isComplete = !window.isShort;
-  const pos = isComplete ? through : (steps.at(-1)?.pos ?? since);
-  return { shown, steps, after: window.shown, pos, isComplete, deletedCandidates };
+}
+
+class Rewinding {
+  readonly #context: LiveContext;
+  readonly #model: Model;
+  readonly #options: RewindOptions;
+  readonly #room: RewindRoom;
+  readonly #pace: RewindPace;
+  readonly #reads: FairHistoryReader;
+
+  constructor(context: LiveContext, model: Model, options: RewindOptions & { room: RewindRoom }) {
+    this.#context = context;
+    this.#model = model;
+    this.#options = options;
+    this.#room = options.room;
+    this.#pace = new RewindPace(context, options.session);
+    this.#reads = new FairHistoryReader(context, options.traits.owner);
+  }
+
+  async run(): Promise<Rewind> {
+    const { traits, since, resumeState } = this.#options;
+    const missed = await this.#changesSince(since);
+    const { changes, through } = missed;
+    this.#room.charge(changes.length * traits.cost.work * comparisonBytes);
+    const window = new QueryWindow(traits);
+    const { unchanged, past } = await this.#objectsThen(window.capacity, missed);
+    const parts = { traits, window, past, pace: this.#pace };
+    const replay = new WindowReplay(this.#context, this.#model, parts);
+    await replay.fill(unchanged);
+    const { shown } = window;
+    const { deletedCandidates } = replay;
+    const steps = await replay.run(changes, { isExact: resumeState?.isExact ?? false });
+    const isComplete = !window.isShort;
+    const pos = isComplete ? through : (steps.at(-1)?.pos ?? since);
+    return { shown, steps, after: window.shown, pos, isComplete, deletedCandidates };
+  }
+
+  /** Of those that have not changed, at least the first `capacity`. */
+  async #objectsThen(
+    capacity: number,
+    missed: MissedChanges,
+  ): Promise<{ unchanged: readonly Hit[]; past: ReadonlyMap<string, PastObject> }> {
+    const { traits } = this.#options;
+    const changed = await this.#pastObjectsOf(missed);
+    let past: ReadonlyMap<string, PastObject> = changed;
+    for (;;) {
+      const limit = capacity + past.size + spare;
+      const hits = await readWithRetry(this.#context.platform, () =>
+        fetchWindow(this.#context, this.#model, traits, limit, this.#room),
+      );
+      // Objects that changed during the search have to be rebuilt, too.
+      const meanwhile = await this.#changesSince(missed.through);
+      past = new Map([...asLater(await this.#pastObjectsOf(meanwhile)), ...changed]);
+      const unchanged = hits.filter(({ object }) => !past.has(object.r));
+      // If more of them changed than it allowed for, it did not reach far enough.
+      if (unchanged.length >= capacity || hits.length < limit) return { unchanged, past };
+    }
+  }
+
+  async #changesSince(since: Pos): Promise<MissedChanges> {
+    const { scope, cost } = this.#options.traits;
+    const { windowWorkPerNode } = this.#context.limits;
+    const most = Math.min(maxChanges, windowWorkPerNode / cost.work);
+    const changes: ReplayedChange[] = [];
+    const now = new Map<string, StoredObject>();
+    for (let at = since; ; ) {
+      const page = await this.#reads.changes(scope, at, pageSize);
+      if (page.gone) throw fail('position.gone');
+      for (const entry of page.entries) {
+        const { pos, change, object } = entry;
+        this.#room.take(estimateChangeBytes(entry));
+        if (change.modelVersion !== this.#model.version) throw fail('position.gone');
+        changes.push({ pos, change });
+        if (object) now.set(change.r, object);
+      }
+      if (changes.length > most) throw fail('position.gone');
+      if (!page.more) return { changes, now, through: page.through };
+      at = page.through;
+    }
+  }
+
+  /** The changed objects by R. */
+  async #pastObjectsOf(missed: MissedChanges): Promise<Map<string, PastObject>> {
+    const { filter, from } = this.#options.traits;
+    // Then every object was in the result, even if its data is gone.
+    const isKnowable = hidesNothing(this.#model) && filter === undefined && from === undefined;
+    const past = new Map<string, PastObject>();
+    const touched = touchedBefore(missed);
+    for (const { change } of missed.changes) {
+      if (past.has(change.r)) continue;
+      if (this.#pace.isOver) await this.#pace.rest();
+      const now = missed.now.get(change.r);
+      if (!now) throw fail('position.gone');
+      const rev = change.rev - 1;
+      const data = rev === 0 ? undefined : await this.#dataAt(change.r, rev);
+      const isScrubbed = change.type === 'delete';
+      if (rev > 0 && !data && !isScrubbed) throw fail('position.gone');
+      if (rev > 0 && isScrubbed && !isKnowable) throw fail('position.gone');
+      past.set(change.r, { rev, data, touched: touched.get(change.r) ?? {}, now });
+    }
+    return past;
+  }
+
+  async #dataAt(r: string, rev: number): Promise<JsonObject | undefined> {
+    const data = await dataAtRevision(this.#reads, this.#model, r, rev);
+    this.#room.take(estimateBytes(data));
+    return data;
+  }
 }
 
 function asLater(past: ReadonlyMap<string, PastObject>): [string, PastObject][] {
   return [...past].map(([r, entry]) => [r, { ...entry, isLater: true }]);
-}
-
-async function changesSince(
-  reads: FairHistoryReader,
-  { version }: Model,
-  {
-    traits: { scope },
-    since,
-    room,
-  }: Pick<RewindOptions, 'traits' | 'since'> & { room: RewindRoom },
-): Promise<MissedChanges> {
-  const changes: ReplayedChange[] = [];
-  const now = new Map<string, StoredObject>();
-  for (let at = since; ; ) {
-    const page = await reads.changes(scope, at, pageSize);
-    if (page.gone || changes.length > maxChanges) throw fail('position.gone');
-    if (page.entries.some(({ change }) => change.modelVersion !== version)) {
-      throw fail('position.gone');
-    }
-    room.take(estimateChangeBytes(page.entries));
-    for (const { pos, change, object } of page.entries) {
-      changes.push({ pos, change });
-      if (object) now.set(change.r, object);
-    }
-    if (!page.more) return { changes, now, through: page.through };
-    at = page.through;
-  }
-}
-
-/** The changed objects by R. */
-async function pastObjectsOf(
-  reads: FairHistoryReader,
-  model: Model,
-  { missed, isKnowable, room }: { missed: MissedChanges; isKnowable: boolean; room: RewindRoom },
-): Promise<Map<string, PastObject>> {
-  const past = new Map<string, PastObject>();
-  const touched = touchedBefore(missed);
-  for (const { change } of missed.changes) {
-    if (past.has(change.r)) continue;
-    const now = missed.now.get(change.r);
-    if (!now) throw fail('position.gone');
-    const rev = change.rev - 1;
-    const data = rev === 0 ? undefined : await dataAtRevision(reads, model, change.r, rev);
-    const isScrubbed = change.type === 'delete';
-    if (rev > 0 && !data && !isScrubbed) throw fail('position.gone');
-    if (rev > 0 && isScrubbed && !isKnowable) throw fail('position.gone');
-    room.take(estimateBytes(data));
-    past.set(change.r, { rev, data, touched: touched.get(change.r) ?? {}, now });
-  }
-  return past;
 }
 
 /**
@@ -163,11 +201,13 @@ async function pastObjectsOf(
  * touched, and the object for the others.
  */
 function touchedBefore({ changes, now }: MissedChanges): Map<string, StoredObject['touched']> {
-  const byR = new Map<string, StoredObject['touched']>();
+  const byR = new Map<string, Record<string, number>>();
   // In reverse: the earliest change wins.
   for (const { change } of changes.toReversed()) {
     const { r } = change;
-    byR.set(r, { ...(byR.get(r) ?? now.get(r)?.touched), ...change.touched });
+    const touched = byR.get(r) ?? { ...now.get(r)?.touched };
+    for (const [field, rev] of Object.entries(change.touched)) setMember(touched, field, rev);
+    byR.set(r, touched);
   }
   return byR;
 }

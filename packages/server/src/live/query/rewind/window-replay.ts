@@ -13,6 +13,7 @@ import { isWithin, type QueryGroupTraits } from '../query-group-traits.js';
 import type { QueryWindow, Row, WindowChange } from '../query-window.js';
 import { rowOf } from '../window-diff.js';
 import { type ChangedRow, changedRow, type WindowEvent, windowEventsOf } from '../window-event.js';
+import type { RewindPace } from './rewind-pace.js';
 
 /** An object that changed since a position, as it was there. */
 export interface PastObject {
@@ -49,6 +50,13 @@ interface ReplayedObject {
   readonly data: JsonObject;
 }
 
+interface WindowReplayDeps {
+  readonly traits: QueryGroupTraits;
+  readonly window: QueryWindow;
+  readonly past: ReadonlyMap<string, PastObject>;
+  readonly pace: RewindPace;
+}
+
 /**
  * Replays changes on a past window. Past rows are authorized by the objects as they were; events by
  * the current objects. Filter and order use the state at each change.
@@ -59,6 +67,7 @@ export class WindowReplay {
   readonly #traits: QueryGroupTraits;
   readonly #window: QueryWindow;
   readonly #past: ReadonlyMap<string, PastObject>;
+  readonly #pace: RewindPace;
   readonly #matches: Predicate;
   readonly #data = new Map<string, JsonObject>();
   /** Objects that have not changed, by R. */
@@ -71,16 +80,13 @@ export class WindowReplay {
    */
   readonly #deletedCandidates = new Set<string>();
 
-  constructor(
-    context: LiveContext,
-    model: Model,
-    deps: { traits: QueryGroupTraits; window: QueryWindow; past: ReadonlyMap<string, PastObject> },
-  ) {
+  constructor(context: LiveContext, model: Model, deps: WindowReplayDeps) {
     this.#context = context;
     this.#model = model;
     this.#traits = deps.traits;
     this.#window = deps.window;
     this.#past = deps.past;
+    this.#pace = deps.pace;
     const { filter } = deps.traits;
     this.#matches = filter ? compilePredicate(filter) : () => true;
     for (const [r, { data }] of deps.past) if (data) this.#data.set(r, data);
@@ -99,13 +105,20 @@ export class WindowReplay {
     const rows = unchanged.map((hit) => rowOf(hit, fields));
     for (const { object } of unchanged) this.#unchanged.set(object.r, object);
     for (const [r, entry] of this.#past) {
+      if (this.#pace.isOver) await this.#pace.rest();
       const row = this.#rowOfDeleted(r, entry) ?? (await this.#rowThen(r, entry));
       if (row) rows.push(row);
     }
     rows.sort((a, b) => compareSortPositions(order, a.place, b.place));
-    const { limit } = this.#window;
-    const reserve = await Promise.all(rows.slice(limit).map((row) => this.#sendable(row)));
-    this.#window.fill([...rows.slice(0, limit), ...reserve.flatMap((row) => row ?? [])]);
+    const { limit, capacity } = this.#window;
+    const filled = rows.slice(0, limit);
+    for (const row of rows.slice(limit)) {
+      if (filled.length >= capacity) break;
+      if (this.#pace.isOver) await this.#pace.rest();
+      const sendable = await this.#sendable(row);
+      if (sendable) filled.push(sendable);
+    }
+    this.#window.fill(filled);
   }
 
   /**
@@ -171,6 +184,7 @@ export class WindowReplay {
     // Rows that became visible later are in the replay's window but were not in the original one.
     const windowThen = this.#window.copy();
     for (const entry of changes) {
+      if (this.#pace.isOver) await this.#pace.rest();
       const earlier = first ? undefined : await this.#deliveredThen(entry, windowThen);
       const events = await this.#redeliver(earlier?.left, await this.#apply(entry));
       first ??= earlier;
