@@ -1,11 +1,10 @@
 import type { Clock } from '../platform/platform.js';
-import { StoreUnavailable } from '../store/store-errors.js';
 import type { StoredObject } from '../store/stored-object.js';
 import type { Committer, Settlement } from './committer.js';
 import { estimateAllBytes } from './estimate-bytes.js';
 import type { ObjectCache } from './object-cache.js';
 import type { OnceGuard } from './once-guard.js';
-import { storeFailure, unavailable } from './unavailable.js';
+import { mayHaveWritten, storeFailure, unavailable } from './unavailable.js';
 import { BatchEntry, type WriteBatch } from './write-batch.js';
 import type { PreparedWrite, ReadObjects, WriteAllResult } from './write-request.js';
 
@@ -167,9 +166,10 @@ export class BatchRunner {
         else cache.forget(object.r);
       }
       for (const r of batch.erases) cache.forget(r);
-    } else if (settlement.kind !== 'failed' || !(settlement.error instanceof StoreUnavailable)) {
-      // The cache may be stale; after an unexpected failure only the store knows what is stored.
-      for (const r of ownRs) cache.forget(r);
+    } else if (settlement.kind !== 'failed' || mayHaveWritten(settlement.error)) {
+      // The cache may be stale.
+      for (const { object } of group.writes) cache.forget(object.r);
+      for (const r of [...ownRs, ...batch.erases]) cache.forget(r);
     }
   }
 

@@ -1,15 +1,17 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
 import type { Clock } from '../platform/platform.js';
 import type { Span } from '../platform/tracing.js';
 import type { Store } from '../store/store.js';
-import type { CommittedChange } from '../store/stored-object.js';
+import { OutcomeUnknown } from '../store/store-errors.js';
+import type { CommittedChange, Pos } from '../store/stored-object.js';
 import type { GroupOutcome, Write, WriteGroup } from '../store/write-group.js';
 
 /**
  * The outcome of a group: as the store reports it, or that the whole commit failed and nothing was
- * written.
+ * written, as far as is known: see `mayHaveWritten`.
  */
 export type Settlement = GroupOutcome | { readonly kind: 'failed'; readonly error: unknown };
 
@@ -58,6 +60,8 @@ export class Committer {
   /** Spans of traced entries; an entry dropped while it waits is not recorded. */
   readonly #spans = new WeakMap<CommitEntry, Span>();
   #running = false;
+  /** The position of the last change that was answered. */
+  #position: Pos | undefined;
   #publishing = 0;
   /** Commits begun, and of these how many have ended: settled and published, or failed. */
   #begun = 0;
@@ -156,12 +160,43 @@ export class Committer {
       outcomes = await store.commit(batch.map(({ group }) => group));
       if (outcomes.length !== batch.length) throw new Error('not one outcome for each group');
     } catch (error) {
-      this.#fail(batch, error);
-      return;
+      const found = error instanceof OutcomeUnknown ? await this.#find(batch) : undefined;
+      if (!found) {
+        this.#fail(batch, error);
+        return;
+      }
+      outcomes = found;
     }
     this.#duration.record((clock.monotonic() - began) / 1000);
     this.#size.record(batch.reduce((sum, { group }) => sum + group.writes.length, 0));
     this.#settle(batch, outcomes);
+  }
+
+  /**
+   * The outcomes of a commit that the store has not answered, where the store shows that it wrote
+   * the whole. No other commit runs meanwhile.
+   */
+  async #find(batch: readonly CommitEntry[]): Promise<GroupOutcome[] | undefined> {
+    const { store } = this.#options;
+    const writes = batch.flatMap(({ group }) => group.writes);
+    const isPlain = batch.every(({ group }) => group.writes.length > 0);
+    if (!store.isSoleWriter || !isPlain) return undefined;
+    try {
+      let pos = (await store.position()) - writes.length;
+      if (pos !== this.#position) return undefined;
+      const objects = new Map(writes.map(({ object }) => [object.r, object]));
+      const stored = await store.getMany([...objects.keys()]);
+      const isWhole = stored.every((found) => {
+        const expected = found && objects.get(found.r);
+        return found?.rev === expected?.rev && isDeepStrictEqual(found?.data, expected?.data);
+      });
+      if (!isWhole) return undefined;
+      return batch.map(({ group }) => {
+        return { kind: 'committed', positions: group.writes.map(() => ++pos) };
+      });
+    } catch {
+      return undefined;
+    }
   }
 
   #settle(batch: readonly CommitEntry[], outcomes: readonly GroupOutcome[]): void {
@@ -177,6 +212,7 @@ export class Committer {
       this.#endSpan(entry, outcome.kind, batch);
       entry.settle(outcome);
     });
+    this.#position = changes.at(-1)?.pos ?? this.#position;
     this.#publish(changes);
   }
 

@@ -8,7 +8,6 @@ import { FairLimiter } from '../platform/scheduling/fair-limiter.js';
 import { InFlight } from '../platform/scheduling/in-flight.js';
 import { TickSlice } from '../platform/scheduling/tick-slice.js';
 import type { Store } from '../store/store.js';
-import { StoreUnavailable } from '../store/store-errors.js';
 import type { StoredObject } from '../store/stored-object.js';
 import type { OnceKey } from '../store/write-group.js';
 import { BatchRunner } from './batch-runner.js';
@@ -18,7 +17,7 @@ import { IdGenerator } from './id-generator.js';
 import { ObjectCache } from './object-cache.js';
 import { ObjectQueue, PendingWrite, QueuedWrite } from './object-queue.js';
 import { OnceGuard } from './once-guard.js';
-import { storeFailure, unavailable } from './unavailable.js';
+import { mayHaveWritten, storeFailure, unavailable } from './unavailable.js';
 import { BatchSlot, WriteBatch } from './write-batch.js';
 import type {
   PreparedWrite,
@@ -464,10 +463,11 @@ export class Objects {
   ): void {
     const dropped = queue.dropPending();
     const toRetry = dropped.flatMap(({ refused }) => refused.map(({ queued }) => queued));
-    for (const { queued, begun } of dropped) {
-      if (settlement.kind === 'failed' && begun)
+    for (const { queued, begun, write } of dropped) {
+      if (settlement.kind === 'failed' && begun) {
+        for (const { object } of write.sideWrites ?? []) this.#cache.forget(object.r);
         queued.reject(this.#failure(queue, settlement.error));
-      else if (queued !== pending.queued) toRetry.push(queued);
+      } else if (queued !== pending.queued) toRetry.push(queued);
     }
     if (settlement.kind === 'repeated') pending.queued.resolve(settlement);
     else if (settlement.kind === 'refused') {
@@ -482,8 +482,7 @@ export class Objects {
 
   /** The error for requests whose commit failed as a whole. */
   #failure(queue: ObjectQueue, error: unknown): unknown {
-    // After an unexpected failure only the store knows what is stored.
-    if (!(error instanceof StoreUnavailable)) this.#cache.forget(queue.r);
+    if (mayHaveWritten(error)) this.#cache.forget(queue.r);
     return storeFailure(error);
   }
 

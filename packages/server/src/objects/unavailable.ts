@@ -1,5 +1,5 @@
 import { fail, type ProtocolError } from '@really/protocol';
-import { QueryTimeout, StoreUnavailable } from '../store/store-errors.js';
+import { OutcomeUnknown, QueryTimeout, StoreUnavailable } from '../store/store-errors.js';
 
 /** Seconds after which a client may try again. */
 const retryAfter = 1;
@@ -13,4 +13,9 @@ export function unavailable(): ProtocolError {
 export function storeFailure(error: unknown): unknown {
   const known = error instanceof StoreUnavailable || error instanceof QueryTimeout;
   return known ? unavailable() : error;
+}
+
+/** True where a commit failed so that only the store knows what is stored. */
+export function mayHaveWritten(error: unknown): boolean {
+  return !(error instanceof StoreUnavailable) || error instanceof OutcomeUnknown;
 }

@@ -1,7 +1,10 @@
-/** The store cannot serve now; nothing was written. Answered as 503 `server.unavailable`. */
+/** The store cannot serve now; nothing was written, but see `OutcomeUnknown`. Answered as 503 `server.unavailable`. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }
+
+/** The store ended before it answered: nobody knows yet whether it wrote. */
+export class OutcomeUnknown extends StoreUnavailable {}
 
 /**
  * Writes cannot be served now. The message has the reason in a few words, and is public (rule

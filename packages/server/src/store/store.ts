@@ -25,8 +25,8 @@ import type {
  *
  * An adapter is correct when it passes `store.contract.ts`. All methods may be called at any time
  * between `open` and `close`, concurrently. They reject with `StoreUnavailable` when the store
- * cannot serve now (disk full, connection lost): nothing was written then, and a later call may
- * work. Any other rejection is a bug.
+ * cannot serve now (disk full, connection lost): nothing was written then, except where it is
+ * `OutcomeUnknown`, and a later call may work. Any other rejection is a bug.
  */
 export interface Store {
   /** True where this process is the only writer, so that its caches are always current. */

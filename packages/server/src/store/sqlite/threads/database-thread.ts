@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { bareWorker } from '../../../platform/bare-worker.js';
-import { StoreUnavailable } from '../../store-errors.js';
+import { OutcomeUnknown, StoreUnavailable } from '../../store-errors.js';
 import { decodeError, type ThreadReply, type ThreadStarted } from './thread-port.js';
 
 interface PendingRequest {
@@ -12,7 +12,8 @@ type ThreadMessage = ThreadReply | ThreadStarted | { readonly notice: unknown };
 
 /**
  * The main thread's side of a worker thread, which answers requests in order. When the thread dies,
- * pending requests reject with `StoreUnavailable`, and `onDeath` is called.
+ * pending requests reject with `OutcomeUnknown`, later ones with `StoreUnavailable`, and `onDeath` is
+ * called.
  */
 export class DatabaseThread<Request> {
   readonly #worker: Worker;
@@ -41,9 +42,10 @@ export class DatabaseThread<Request> {
       cause = error instanceof Error ? error : new Error(String(error));
     });
     this.#worker.on('exit', () => {
-      const error = new StoreUnavailable('a thread of the store has ended', { cause });
+      const what = 'a thread of the store has ended';
+      const error = new StoreUnavailable(what, { cause });
       this.#dead = error;
-      this.#settleAll(error);
+      this.#settleAll(new OutcomeUnknown(what, { cause }));
       options.onDeath?.(cause ?? error);
     });
   }
