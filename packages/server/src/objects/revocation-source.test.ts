@@ -113,3 +113,22 @@ test('[AUT7] an hour after its token expired a revocation is removed from memory
   expect((await stored()).map(({ data }) => data.uid).toSorted()).toEqual(['u3', 'u4']);
   expect(later.revocations.isRevoked(token(4))).toBe(true);
 });
+
+test('[AUT7] a node removes the expired ones that it finds a few at a time', async () => {
+  const { node, platform, stored, store } = world();
+  const first = await node();
+  const until = platform.clock.now() + 1000;
+  const all = Array.from({ length: 300 }, (_, n) => token(n));
+  await Promise.all(all.map((token) => first.revocations.revokeToken(token, until)));
+  first.source.close();
+  platform.advance(2 * hour);
+  const before = store.commits.length;
+  store.hold();
+  const second = await node();
+  await turns();
+  store.release();
+  await expect.poll(async () => (await stored()).length).toBe(0);
+  await second.objects.drain();
+  const sizes = store.commits.slice(before).map((writes) => writes.length);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(16);
+});

@@ -2,6 +2,7 @@ import { isOver, type Revocations, revocationOf, revocationsName } from '../auth
 import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import type { Platform, Timer } from '../platform/platform.js';
+import { Fifo } from '../platform/scheduling/fifo.js';
 import type { Store } from '../store/store.js';
 import type { Scope } from '../store/store-reads.js';
 import type { CommittedChange, Pos, StoredObject } from '../store/stored-object.js';
@@ -35,6 +36,9 @@ const pollEvery = 5000;
 const forgetEvery = 1000;
 const forgetUids = 2000;
 
+/** Expired records that are removed at once: a node may find any number of them when it starts. */
+const removalsAtOnce = 16;
+
 /**
  * Milliseconds after which an expired revocation is forgotten: it has expired by the clock of every
  * node then.
@@ -51,6 +55,10 @@ export class RevocationSource {
   #stopListening: (() => void) | undefined;
   #position: Pos = 0;
   #polling = false;
+  /** Expired records that are to be removed. */
+  readonly #expired = new Fifo<string>();
+  #removals = 0;
+  #closed = false;
   #search: Generator<readonly string[], void> | undefined;
 
   constructor(options: RevocationSourceOptions) {
@@ -70,6 +78,7 @@ export class RevocationSource {
   }
 
   close(): void {
+    this.#closed = true;
     this.#stopListening?.();
     for (const timer of this.#timers) timer.cancel();
   }
@@ -133,12 +142,22 @@ export class RevocationSource {
   }
 
   #remove(r: string): void {
+    this.#expired.push(r);
+    if (this.#removals < removalsAtOnce) void this.#removeExpired();
+  }
+
+  /** Never rejects. */
+  async #removeExpired(): Promise<void> {
     const { records, platform, log } = this.#options;
-    const over = platform.clock.now() - grace;
-    records
-      .remove(r, ({ until }) => isOver(until, over))
-      .catch((error: unknown) =>
-        log.warn({ err: error, r }, 'an expired revocation could not be removed'),
-      );
+    this.#removals += 1;
+    for (let r = this.#expired.shift(); r && !this.#closed; r = this.#expired.shift()) {
+      const over = platform.clock.now() - grace;
+      try {
+        await records.remove(r, ({ until }) => isOver(until, over));
+      } catch (error) {
+        log.warn({ err: error, r }, 'an expired revocation could not be removed');
+      }
+    }
+    this.#removals -= 1;
   }
 }
