@@ -1,4 +1,5 @@
 import { estimateBytes } from '../../objects/estimate-bytes.js';
+import type { Log } from '../../platform/log.js';
 import { Fifo } from '../../platform/scheduling/fifo.js';
 import type { InFlight } from '../../platform/scheduling/in-flight.js';
 import type { TickSlice } from '../../platform/scheduling/tick-slice.js';
@@ -35,16 +36,21 @@ export class ChangeDispatcher {
   readonly #target: DispatchTarget;
   readonly #slice: TickSlice;
   readonly #inFlight: InFlight;
+  readonly #log: Pick<Log, 'error'>;
   readonly #waiting = new Fifo<FeedEvent>();
   /** Every change up to here was dispatched. */
   through: Pos = 0;
   #isYielding = false;
   #work = 0;
 
-  constructor(target: DispatchTarget, deps: { slice: TickSlice; inFlight: InFlight }) {
+  constructor(
+    target: DispatchTarget,
+    deps: { slice: TickSlice; inFlight: InFlight; log: Pick<Log, 'error'> },
+  ) {
     this.#target = target;
     this.#slice = deps.slice;
     this.#inFlight = deps.inFlight;
+    this.#log = deps.log;
   }
 
   dispatch(event: FeedEvent): void {
@@ -61,8 +67,14 @@ export class ChangeDispatcher {
       this.#waiting.push(event);
       return;
     }
-    while (this.#waiting.size > 0) this.#waiting.shift();
-    this.#waiting.push({ pos: event.pos, change: undefined });
+    this.#waiting.push(this.#gapAfter(event));
+  }
+
+  /** Takes what waits, and returns what makes all groups read the store instead. */
+  #gapAfter({ pos }: FeedEvent): FeedEvent {
+    let last = pos;
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) last = next.pos;
+    return { pos: Math.max(pos, last), change: undefined };
   }
 
   #groupsOf(event: FeedEvent): Iterator<QueryGroup> {
@@ -95,12 +107,19 @@ export class ChangeDispatcher {
     this.#inFlight.begin();
     let event: FeedEvent | undefined = first;
     let groups: Iterator<QueryGroup> | undefined = remaining;
-    while (event) {
-      if (groups) await this.#slice.rest();
-      groups = this.#dispatchTo(event, groups ?? this.#groupsOf(event));
-      if (!groups) event = this.#waiting.shift();
+    let missed: FeedEvent | undefined;
+    try {
+      while (event) {
+        if (groups) await this.#slice.rest();
+        groups = this.#dispatchTo(event, groups ?? this.#groupsOf(event));
+        if (!groups) event = this.#waiting.shift();
+      }
+    } catch (error) {
+      this.#log.error({ err: error }, 'a change could not be dispatched to live queries');
+      missed = this.#gapAfter(event ?? first);
     }
     this.#isYielding = false;
     this.#inFlight.end();
+    if (missed) this.dispatch(missed);
   }
 }

@@ -185,8 +185,12 @@ export class QueryGroup {
       this.#enqueue(change);
       return;
     }
-    const pending = this.#apply(change);
-    if (pending || this.#isStale || this.#sending) this.#startWorker(pending);
+    try {
+      const pending = this.#apply(change);
+      if (pending || this.#isStale || this.#sending) this.#startWorker(pending);
+    } catch (error) {
+      this.#failAll(error);
+    }
   }
 
   /** Reads the window again and sends each subscriber the difference. `askedBy`: see there. */
