@@ -3,6 +3,7 @@ import type { SubscriptionOwner, SubscriptionProgress } from '../registry/subscr
 import type { QueryGroupTraits } from './query-group-traits.js';
 import type { KnownRows } from './query-window.js';
 import type { Rewind } from './rewind/rewind.js';
+import type { WindowCost } from './window-cost.js';
 import type { WindowEvent, WindowEventFrames } from './window-event.js';
 
 /** What a client knows of a window. */
@@ -91,6 +92,8 @@ export class QuerySubscription {
   readonly session: SubscriptionOwner;
   readonly key: string;
   group: SubscribedGroup;
+  /** What its user is charged for it: of the group that it joined, also where it is moved to another. */
+  readonly cost: WindowCost;
   /** Its slot in its group. */
   slot = 0;
   /** The number of the last delivery of its group that it does not wait for. */
@@ -117,6 +120,7 @@ export class QuerySubscription {
     this.session = session;
     this.group = group;
     this.key = key;
+    this.cost = group.traits.cost;
     this.view = group.traits.view;
     this.sentPos = known.pos;
     this.newestSent = newest;

@@ -161,5 +161,5 @@ function attach(subscription: Subscription): void {
 }
 
 function costOf(subscription: Subscription): WindowCost | undefined {
-  return subscription.kind === 'query' ? subscription.group.traits.cost : undefined;
+  return subscription.kind === 'query' ? subscription.cost : undefined;
 }
