@@ -91,3 +91,21 @@ test('[LIM4] a large difference pauses on a full output buffer, and the rest is 
   expect(entered).toHaveLength(39);
   expect(rest.filter((summaries) => !summaries.startsWith('entered'))).toEqual(['snapshot 2']);
 });
+
+test('[LIM4] a connection with the same query several times gets no more of a change than its output buffer takes', async () => {
+  const on = await setUpLive();
+  const connection = new SlowConnection('u1');
+  for (let n = 0; n < 5; n++) await subscribe(on, connection);
+  connection.capacity = 2;
+  await on.create('/users/1', { a: 1 });
+  expect(connection.summaries()).toEqual(['created /users/1', 'created /users/1']);
+  await on.set('/users/1', { a: 2 });
+  connection.congested = false;
+  connection.capacity = 100;
+  on.live.onDrain(connection);
+  await on.live.settled();
+  const rest = connection.summaries();
+  expect(rest.filter((summary) => summary === 'entered /users/1')).toHaveLength(3);
+  expect(rest.filter((summary) => summary === 'snapshot 2')).toHaveLength(2);
+  expect(rest).toHaveLength(5);
+});

@@ -107,6 +107,20 @@ export interface WindowTraits {
   readonly view: string;
 }
 
+/** What the frames of a delivery share. */
+export interface WindowFramesContext {
+  readonly traits: WindowTraits;
+  readonly positions: Positions;
+  /** Bytes of frames that may still be kept for others with the same subscription id. */
+  keep: number;
+}
+
+/**
+ * For `keep`: enough for thousands of ids of small events, and for some of the largest. Beyond, each
+ * subscriber gets a frame of its own, which is gone when it is sent.
+ */
+export const mostKept = 8 * 1024 * 1024;
+
 /**
  * The frames of one event. Frames differ by subscription id, which many subscribers have in common.
  */
@@ -115,33 +129,21 @@ export class WindowEventFrames {
   /** The position to resume from after this event. */
   readonly pos: Pos;
   readonly #event: WindowEvent;
-  readonly #traits: WindowTraits;
-  readonly #positions: Positions;
+  readonly #context: WindowFramesContext;
   /** The text up to the subscription's id, and the head. */
   #shared: { readonly before: string; readonly head: PushHead } | undefined;
   readonly #byId = new Map<string, Frame>();
 
-  constructor(
-    event: WindowEvent,
-    { traits, positions }: { traits: WindowTraits; positions: Positions },
-    pos: Pos,
-  ) {
+  constructor(event: WindowEvent, context: WindowFramesContext, pos: Pos) {
     this.evt = event.evt;
     this.pos = pos;
     this.#event = event;
-    this.#traits = traits;
-    this.#positions = positions;
+    this.#context = context;
   }
 
   /** For a subscriber that has received everything up to this position. */
   notBefore(pos: Pos): WindowEventFrames {
-    return this.pos < pos
-      ? new WindowEventFrames(
-          this.#event,
-          { traits: this.#traits, positions: this.#positions },
-          pos,
-        )
-      : this;
+    return this.pos < pos ? new WindowEventFrames(this.#event, this.#context, pos) : this;
   }
 
   frameFor(subscription: string, pushTarget: PushTarget): Frame {
@@ -156,6 +158,9 @@ export class WindowEventFrames {
     const { before, head } = this.#shared;
     const text = `${before},"subscription":${JSON.stringify(subscription)}}}`;
     const frame = encodeFrame(text, { kind: 'window', key: subscription }, head);
+    const keep = this.#context.keep - frame.bytes.length;
+    if (keep < 0) return frame;
+    this.#context.keep = keep;
     this.#byId.set(subscription, frame);
     return frame;
   }
@@ -164,8 +169,9 @@ export class WindowEventFrames {
    * A frame for one subscriber that does not know its view yet, or resumes from another position.
    */
   frameFrom(subscription: string, from: Position, pushTarget: PushTarget): Frame {
-    const { meta, ...rest } = messageOf(this.#event, this.#traits);
-    const own = { pos: this.#positions.text(from), view: this.#traits.view, subscription };
+    const { traits, positions } = this.#context;
+    const { meta, ...rest } = messageOf(this.#event, traits);
+    const own = { pos: positions.text(from), view: traits.view, subscription };
     const push = { ...rest, meta: { ...meta, ...own } };
     const replayPoint = { kind: 'window', key: subscription } as const;
     const frame = encodeFrame(JSON.stringify(push), replayPoint, headOf(push));
@@ -174,8 +180,9 @@ export class WindowEventFrames {
 
   /** `meta` goes last, so that frames differ only at the end. */
   #encodeShared(): { before: string; head: PushHead } {
-    const { meta, ...rest } = messageOf(this.#event, this.#traits);
-    const pos = this.#positions.text({ pos: this.pos, view: this.#traits.view });
+    const { traits, positions } = this.#context;
+    const { meta, ...rest } = messageOf(this.#event, traits);
+    const pos = positions.text({ pos: this.pos, view: traits.view });
     const push = { ...rest, meta: { ...meta, pos } };
     return { before: JSON.stringify(push).slice(0, -2), head: headOf(push) };
   }

@@ -15,7 +15,12 @@ import type {
 } from './query-subscription.js';
 import { type KnownRows, knownRowsOf } from './query-window.js';
 import type { Rewind } from './rewind/rewind.js';
-import { type WindowEvent, WindowEventFrames, type WindowTraits } from './window-event.js';
+import {
+  mostKept,
+  type WindowEvent,
+  WindowEventFrames,
+  type WindowTraits,
+} from './window-event.js';
 
 export interface QueryMembersContext {
   readonly metrics: LiveMetrics;
@@ -40,8 +45,7 @@ const bytesPerMember = 4096;
 /** The subscribers of one window, and the pushes to them. */
 export class WindowSubscribers extends MemberList<QuerySubscription> {
   readonly #traits: WindowTraits;
-  /** Shared by the frames of all events. */
-  readonly #shared: { readonly traits: WindowTraits; readonly positions: Positions };
+  readonly #positions: Positions;
   readonly #metrics: LiveMetrics;
   readonly #pace: FanOutPace;
   /** The position that live subscribers have reached. */
@@ -56,7 +60,7 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   constructor(traits: WindowTraits, { metrics, positions, pace }: QueryMembersContext) {
     super();
     this.#traits = traits;
-    this.#shared = { traits, positions };
+    this.#positions = positions;
     this.#metrics = metrics;
     this.#pace = pace;
   }
@@ -242,8 +246,9 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     { from, to }: { from: Pos; to: Pos },
   ): WindowEventFrames[] {
     const last = events.length - 1;
+    const context = { traits: this.#traits, positions: this.#positions, keep: mostKept };
     return events.map((event, index) => {
-      return new WindowEventFrames(event, this.#shared, index === last ? to : from);
+      return new WindowEventFrames(event, context, index === last ? to : from);
     });
   }
 
