@@ -95,6 +95,21 @@ test('[LIM30] messages count until their commands are answered, such as writes t
   await server.close();
 });
 
+test('[LIM30] what a client sent of a message counts until its socket is gone', async () => {
+  const { server, readings } = await start();
+  const raw = new RawClient(server.port);
+  await raw.upgrade();
+  raw.write(clientFrame('x'.repeat(30 * kib), 1, false));
+  // A second message may not begin here.
+  raw.write(clientFrame('x', 1));
+  await raw.until((bytes) => bytes.length > 0);
+  expect(serverFrames(raw.bytes)[0]?.payload.readUInt16BE(0)).toBe(1002);
+  expect(readings.read('really_limit_used limits.input')).toBeGreaterThan(30 * kib);
+  raw.socket.destroy();
+  await expect.poll(() => readings.read('really_limit_used limits.input')).toBe(0);
+  await server.close();
+});
+
 test('[LIM28] an endless message before initialize is closed with 1009 before it is large', async () => {
   const { server } = await start();
   const raw = new RawClient(server.port);

@@ -60,6 +60,13 @@ export class ClientSocket extends WebSocket {
   }
 }
 
+/** What still arrives is dropped unread: only `arrived` is called, so that it is paid for. */
+export function dropInput(socket: Socket): void {
+  for (const listener of socket.listeners('data')) {
+    if (listener !== onData) socket.off('data', listener as () => void);
+  }
+}
+
 function onData(this: OwnedSocket, chunk: Buffer): void {
   this[owner]?.arrived(chunk.length);
 }

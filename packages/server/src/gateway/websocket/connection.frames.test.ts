@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { closeCodes, type JsonObject } from '@really/protocol';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { encodeFrame } from '../../live/push/frame.js';
 import type { PushTarget } from '../../live/push-target.js';
 import { Readings } from '../../platform/readings.fixture.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
 import {
   clientFrame,
+  noRates,
   openTestGateway,
   RawClient,
   serverFrames,
@@ -14,6 +15,7 @@ import {
   type TestCommand,
   type TestSetup,
 } from '../gateway.fixture.js';
+import { ClientSocket } from './client-socket.js';
 
 const open: Awaited<ReturnType<typeof openTestGateway>>[] = [];
 
@@ -306,6 +308,29 @@ describe('frames', () => {
     const other = await TestClient.initialized(server);
     other.send({ tag: 1, cmd: 'ping' });
     expect(await other.receive(1)).toEqual([{ tag: 1, evt: 'pinged' }]);
+  });
+
+  test('[LIM27] what follows the close of the server is not parsed, and read at the rate', async () => {
+    const platform = simulatedPlatform({ seed: 1 });
+    const rates = { ...noRates, bytesBeforeInitialize: 1000 };
+    const metrics = new Readings();
+    const server = await start({ platform, metrics, config: { rates } });
+    const closed = () => metrics.read('really_connections_closed_total');
+    const client = new RawClient(server.port);
+    await client.upgrade();
+    const events = vi.spyOn(ClientSocket.prototype, 'emit');
+    client.write(clientFrame('', 2));
+    await client.until((bytes) => bytes.length > 0);
+    client.socket.end(Buffer.concat(Array.from({ length: 30_000 }, () => clientFrame('', 9))));
+    await client.ended;
+    for (const uid of ['amal', 'bela']) await TestClient.initialized(server, uid);
+    expect(closed()).toBe(0);
+    while (closed() === 0) {
+      platform.advance(1000);
+      await tick();
+    }
+    expect(events.mock.calls.filter(([name]) => name === 'ping')).toEqual([]);
+    events.mockRestore();
   });
 
   test('[DUR5] an endless message in tiny fragments is cut off', async () => {

@@ -11,6 +11,7 @@ import {
   type ClientSocket,
   closedWithoutCode,
   closedWithoutFrame,
+  dropInput,
   type SocketEvents,
 } from './client-socket.js';
 import type { OpenConnection } from './connections.js';
@@ -189,6 +190,7 @@ export class Connection
     if (this.#life) this.#life.isHeard = true;
     this.#intake.pay(bytes);
     if (this.#intake.isOver) this.#pauseReading();
+    if (this.#state === 'closing') return;
     this.#unfinished += bytes + perPiece;
     if (this.#unfinished >= worthCounting) this.#countUnread();
   }
@@ -239,7 +241,7 @@ export class Connection
   /** Charges response bytes; those of commands that end after the socket has closed, too. */
   pay(bytes: number): void {
     this.#intake.pay(bytes);
-    if (this.#intake.isOver) this.#pauseReading();
+    if (this.#intake.isOver && this.open) this.#pauseReading();
   }
 
   pauseFor(time: number): void {
@@ -252,6 +254,10 @@ export class Connection
   onRateRecovered(): void {
     if (this.#intake.recheck()) {
       this.#deps.rateTimers.set(this, this.#intake.roomAt);
+      return;
+    }
+    if (this.#state === 'closing') {
+      this.#socket.resume();
       return;
     }
     if (this.#unanswered) this.#writer.send(pongFrame(this.#unanswered));
@@ -378,8 +384,6 @@ export class Connection
     this.#deps.rateTimers.clear(this);
     this.watchLife(false);
     this.#backlogBytes = 0;
-    this.#unfinished = 0;
-    this.#deps.unread.set(this, 0);
     this.#writer.close();
     const isClients = this.#code === undefined;
     const isFinal = isClients && (code === closeCodes.normal || code === closedWithoutCode);
@@ -390,8 +394,10 @@ export class Connection
     // `ws` would wait for the client's close frame before ending its side; the contract says at
     // once.
     this.#socket.end();
-    // A paused socket has to be read again, or the client's close frame is never seen.
-    this.#ws.resume();
+    // Nothing that follows matters, a close frame included: the client ends its side, too.
+    dropInput(this.#socket);
+    // A paused socket has to be read again, or that is never seen.
+    this.#socket.resume();
   }
 
   closed(code: number): void {
@@ -400,6 +406,9 @@ export class Connection
     this.#writer.socketClosed();
     this.#deps.metrics.closed(this.#code ?? code);
     this.#deps.connections.delete(this);
+    this.#deps.rateTimers.clear(this);
+    // Until now it had what it had received of a message.
+    this.#deps.unread.set(this, 0);
     this.#deps.count.leave(this.address);
     this.#hasClosed = true;
     this.#endIntake();
@@ -471,7 +480,6 @@ export class Connection
 
   /** Stops reading until there is room. */
   #pauseReading(): void {
-    if (this.#state === 'closing') return;
     this.#ws.pause();
     this.#deps.rateTimers.set(this, this.#intake.roomAt);
   }
