@@ -22,6 +22,12 @@ const fewKeys = 1024;
 /** Price of a ping, a pong, or a message before `initialize` on top of its bytes, in bytes. */
 export const controlPrice = 1024;
 
+/**
+ * Price of a byte of the headers of needless fragments, on top of that byte: a frame without payload
+ * takes as long as 40 bytes of a message, and has six.
+ */
+export const headerPrice = 8;
+
 /** Minimum price of a millisecond of parsing, in bytes: some messages are built to be slow. */
 export const bytesPerMillisecond = 64 * 1024;
 

@@ -196,3 +196,39 @@ test('[LIM27] others at an address wait no longer than a second for what one mes
   platform.advance(1000);
   expect([other?.recheck(), costly?.recheck()]).toEqual([false, true]);
 });
+
+test('[LIM27] needless fragments cost more than their bytes, one frame does not', async () => {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  const readings = new Readings();
+  const server = await openTestGateway({
+    platform,
+    metrics: readings,
+    config: { rates: { ...noRates, bytes: 4000 } },
+  });
+  const accessToken = await server.tokens.mint({ uid: 'amal' });
+  const raw = new RawClient(server.port);
+  await raw.upgrade();
+  raw.write(clientFrame(JSON.stringify({ tag: 1, cmd: 'initialize', accessToken })));
+  await raw.until((bytes) => bytes.includes('initialized'));
+  const refused = () => readings.read('really_limit_refused_total');
+  const pong = (tag: number) => `{"tag":${tag},"evt":"pinged"}`;
+  const begun = clientFrame('', 1, false);
+  const empty = clientFrame('', 0, false);
+  const ping = '{"tag":2,"cmd":"ping"}';
+  raw.write(clientFrame(ping.padEnd(6 * 101 + ping.length)));
+  await raw.until((bytes) => bytes.includes(pong(2)));
+  raw.write(
+    Buffer.concat([begun, ...Array(100).fill(empty), clientFrame(ping.replace('2', '3'), 0)]),
+  );
+  await raw.until((bytes) => bytes.includes(pong(3)));
+  expect(refused()).toBe(0);
+  // Headers are counted once the chunk in which they came is over.
+  raw.write(clientFrame(ping.replace('2', '4')));
+  while (!raw.text.includes(pong(4))) {
+    await new Promise((resolve) => setImmediate(resolve));
+    platform.advance(10);
+  }
+  expect(refused()).toBe(1);
+  raw.socket.destroy();
+  await server.close();
+});

@@ -10,6 +10,10 @@ import { pathKindOf } from './socket-path.js';
 /** Milliseconds that a client has to complete a close that the server began. */
 const closeTimeout = 5000;
 
+/** A message may have one fragment for each of so many bytes, and some in any case. */
+const fragmentBytes = 4096;
+const fewFragments = 256;
+
 /** Turns upgrade requests into WebSockets, or refuses them before any upgrade. */
 export class Upgrades {
   readonly #deps: AppDeps;
@@ -29,7 +33,7 @@ export class Upgrades {
       maxPayload: deps.limits.message,
       // A message in tiny fragments takes far more memory than its bytes.
       maxBufferedChunks: 8192,
-      maxFragments: 4096,
+      maxFragments: Math.max(fewFragments, deps.limits.message / fragmentBytes),
       // Invalid UTF-8 is invalid JSON, too, and is answered as such (rule SES7).
       skipUTF8Validation: true,
       closeTimeout,

@@ -5,6 +5,7 @@ import type { Timer } from '../../platform/platform.js';
 import type { AppDeps } from '../app-deps.js';
 import type { InputSource } from '../dispatch/input-quota.js';
 import { Intake } from '../limits/intake.js';
+import { headerPrice } from '../limits/intake-rates.js';
 import { OutputProgress } from '../limits/output-pace.js';
 import { type InputHolder, perPiece, worthCounting } from '../limits/unread-input.js';
 import {
@@ -16,6 +17,7 @@ import {
 } from './client-socket.js';
 import type { OpenConnection } from './connections.js';
 import { deflatedFrame } from './deflated-frames.js';
+import { FrameHeaders } from './frame-headers.js';
 import { type ParsedMessage, parseMessage } from './parse-message.js';
 import { errorText, fixedFrames, pingFrame, pongFrame } from './response.js';
 import { Session, type SessionSocket } from './session.js';
@@ -74,6 +76,7 @@ export class Connection
   readonly #writer: SocketWriter;
   readonly #session: Session;
   readonly #intake: Intake;
+  readonly #frameHeaders = new FrameHeaders();
   readonly #deflates: boolean;
   readonly #openedAt: number;
   #activeAt: number;
@@ -191,6 +194,7 @@ export class Connection
     this.#intake.pay(bytes);
     if (this.#intake.isOver) this.#pauseReading();
     if (this.#state === 'closing') return;
+    this.#frameHeaders.arrived(bytes);
     this.#unfinished += bytes + perPiece;
     if (this.#unfinished >= worthCounting) this.#countUnread();
   }
@@ -199,7 +203,7 @@ export class Connection
     if (this.#state === 'closing' || this.#state === 'draining') return;
     this.#activeAt = this.#deps.platform.clock.monotonic();
     this.#deps.metrics.received(data.length);
-    this.#messageComplete();
+    this.#messageComplete(data.length);
     if (isBinary) {
       this.close(closeCodes.unsupported);
     } else if (this.#backlog) {
@@ -454,8 +458,11 @@ export class Connection
     }
   }
 
-  /** A message is complete. */
-  #messageComplete(): void {
+  /** A message of this size is complete. */
+  #messageComplete(bytes: number): void {
+    const needless = this.#frameHeaders.message(bytes);
+    // Compressed ones become larger, and are complete only after the next chunk has arrived.
+    if (needless > 0 && !this.#deflates) this.pay(needless * headerPrice);
     const wasCounted = this.#unfinished >= worthCounting;
     this.#unfinished = 0;
     if (wasCounted) this.#recount();
@@ -470,6 +477,7 @@ export class Connection
 
   /** It was a control frame, which is not kept. */
   #discountControlFrame({ length }: Buffer): void {
+    this.#frameHeaders.control(length);
     this.#unfinished = Math.max(0, this.#unfinished - length - perPiece);
   }
 
