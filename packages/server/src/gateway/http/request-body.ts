@@ -14,6 +14,9 @@ import { knownUid } from './auth/caller.js';
 const progressTimeout = 20_000;
 const leastBytes = 1024;
 
+/** Bytes after which what is held is counted again: a body may come in pieces of one byte. */
+const countedStep = 4096;
+
 /**
  * Reads the body of an authorized request: within its limit, at the rate of its uid and address,
  * and all together within the limit of unread input. Rejects with `statusCode` 413 if it is too
@@ -55,6 +58,8 @@ class RequestBody implements InputHolder {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #bytesSeen = 0;
+  /** What was held when it was last counted as unread input. */
+  #counted = 0;
   #isPaused = false;
 
   constructor(deps: AppDeps, options: RequestBodyOptions, done: BodyDone) {
@@ -100,13 +105,16 @@ class RequestBody implements InputHolder {
       this.#finish(tooLarge());
       return;
     }
-    this.#intake.pay(chunk.length);
+    this.#intake.pay(Math.max(chunk.length, perPiece));
     if (this.#intake.isOver) {
       this.#isPaused = true;
       payload.pause();
       this.#deps.rateTimers.set(this, this.#intake.roomAt);
     }
-    unread.set(this, this.#bytes + this.#chunks.length * perPiece);
+    const held = this.#bytes + this.#chunks.length * perPiece;
+    if (held - this.#counted < countedStep) return;
+    this.#counted = held;
+    unread.set(this, held);
   };
 
   readonly #end = (): void => this.#finish(undefined, Buffer.concat(this.#chunks, this.#bytes));

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Readings } from '../../platform/readings.fixture.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
 import { InputQuota } from '../dispatch/input-quota.js';
@@ -12,6 +12,7 @@ import {
 } from '../gateway.fixture.js';
 import { Intake } from './intake.js';
 import { IntakeRates } from './intake-rates.js';
+import { UnreadInput } from './unread-input.js';
 
 function ratesOf(
   given: Partial<Record<'bytes' | 'addressBytes' | 'bytesBeforeInitialize', number>>,
@@ -195,6 +196,38 @@ test('[LIM27] others at an address wait no longer than a second for what one mes
   expect(waits()[1]).toBe(1000);
   platform.advance(1000);
   expect([other?.recheck(), costly?.recheck()]).toEqual([false, true]);
+});
+
+test('[LIM27] a body in tiny pieces costs more than its bytes', async () => {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  const readings = new Readings();
+  const server = await openTestGateway({
+    platform,
+    metrics: readings,
+    commands: { create: async () => ({ body: { body: { _r: '/a/1' } } }) },
+    config: { rates: { ...noRates, bytes: 10_000 } },
+  });
+  const counted = vi.spyOn(UnreadInput.prototype, 'set');
+  const token = await server.tokens.mint({ uid: 'amal' });
+  const body = `{"a":"${'x'.repeat(92)}"}`;
+  const raw = new RawClient(server.port);
+  const answers = () => raw.text.split('201 Created').length - 1;
+  for (const pieces of [[body], [...body]]) {
+    expect(readings.read('really_limit_refused_total')).toBe(0);
+    const chunks = [...pieces, ''].map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`);
+    const head = `POST /v0.1/a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    raw.write(head + chunks.join(''));
+    const before = answers();
+    while (answers() === before) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (pieces.length > 1) platform.advance(10);
+    }
+  }
+  expect(readings.read('really_limit_refused_total')).toBeGreaterThan(0);
+  expect(counted.mock.calls.length).toBeLessThan(20);
+  counted.mockRestore();
+  raw.socket.destroy();
+  await server.close();
 });
 
 test('[LIM27] needless fragments cost more than their bytes, one frame does not', async () => {
