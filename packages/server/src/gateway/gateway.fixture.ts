@@ -136,6 +136,14 @@ const noRooms: GatewayRooms = {
 function fakeLive(live: { drained: PushTarget[]; dropped: PushTarget[] }): GatewayLive {
   return {
     epoch: 'e'.repeat(16),
+    rightsTime: 0,
+    inSlices: async (steps) => {
+      for (;;) {
+        const step = steps.next();
+        if (step.done) return step.value;
+        await step.value;
+      }
+    },
     viewOf: () => 'v'.repeat(16),
     sharedViewOf: () => 'v'.repeat(16),
     onDrain: (listener) => live.drained.push(listener),

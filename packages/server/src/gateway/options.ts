@@ -97,6 +97,8 @@ export interface ScrapedMetrics extends Metrics {
 export type GatewayLive = Pick<
   Live,
   | 'epoch'
+  | 'rightsTime'
+  | 'inSlices'
   | 'viewOf'
   | 'sharedViewOf'
   | 'positionOf'

@@ -184,6 +184,18 @@ export class Live {
     return this.#context.store.epoch.id;
   }
 
+  /** Grows when an object changes that anybody's rights depend on. */
+  get rightsTime(): number {
+    return this.#context.rightsClock.total;
+  }
+
+  /** Does long work of a client in several ticks, within the time for all work on subscriptions (rule LIM43). */
+  async inSlices<T>(steps: Steps<T>, address: string | undefined): Promise<T> {
+    const results: T[] = [];
+    await this.#context.slice.run(collect(steps, results), address);
+    return results[0] as T;
+  }
+
   /**
    * The reader's view of a collection, or of what is at or below an R; `undefined` if there is no
    * model.
@@ -428,6 +440,10 @@ export class Live {
     if (topic) this.#objectFeed.observe(topic, rev);
     this.#context.cursor.observe(pos);
   }
+}
+
+function* collect<T>(steps: Steps<T>, results: T[]): Steps {
+  results.push(yield* steps);
 }
 
 function contextOf(

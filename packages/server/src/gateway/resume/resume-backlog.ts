@@ -2,6 +2,7 @@ import { fail } from '@really/protocol';
 import type { Final, ReplayPoint, SentPush, Under } from '../../live/push/frame.js';
 import { failedFrame } from '../../live/push/push-message.js';
 import type { ResumableSubscription } from '../../live/resume/resumable-subscription.js';
+import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import type { PushBuffer } from './push-buffer.js';
 import type { ResumableSession } from './resumable-sessions.js';
 
@@ -28,18 +29,18 @@ type Living = Extract<ResumableSubscription, { view: string }>;
  * What the buffer does not reach back to, or what was seen under other rights, is read again from
  * the store. `undefined` if it is not known what that is.
  */
-export function resumeBacklog(
+export function* resumeBacklog(
   { sent, subscriptions }: Pick<ResumableSession, 'sent' | 'subscriptions'>,
   received: number | undefined,
   isSeen: (under: Under) => boolean,
-): ResumeBacklog | undefined {
+): Steps<ResumeBacklog | undefined> {
   if (!sent) return { frames: [], subscriptions, seenUnder: [] };
   const from = received ?? sent.before;
   const again = new SentAgain(sent, isSeen);
   const frames = sent.after(from);
   return frames
-    ? withinView({ subscriptions, from }, frames, again)
-    : resendFromPositions(sent, { subscriptions, from }, again);
+    ? yield* withinView({ subscriptions, from }, frames, again)
+    : yield* resendFromPositions(sent, { subscriptions, from }, again);
 }
 
 /**
@@ -115,14 +116,15 @@ interface Left {
 }
 
 /** Leaves out what was seen under other rights. */
-function withinView(
+function* withinView(
   { subscriptions, from }: Left,
   frames: readonly SentPush[],
   again: SentAgain,
-): ResumeBacklog {
+): Steps<ResumeBacklog> {
   const isOther = new Set<ResumableSubscription>();
   for (const subscription of subscriptions) {
     if (isLiving(subscription) && !again.live(subscription, from)) isOther.add(subscription);
+    yield;
   }
   again.take(frames, from);
   const first = firstMissed(frames.map(({ replayPoint }) => replayPoint));
@@ -149,15 +151,17 @@ function keyOf(subscription: Living): string {
   return subscription.kind === 'query' ? subscription.key : subscription.item.r;
 }
 
-function resendFromPositions(
+function* resendFromPositions(
   sent: PushBuffer,
   { subscriptions, from }: Left,
   again: SentAgain,
-): ResumeBacklog | undefined {
+): Steps<ResumeBacklog | undefined> {
   const finals = sent.finalsAfter(from);
   if (!finals) return undefined;
-  for (const subscription of subscriptions)
+  for (const subscription of subscriptions) {
     if (isLiving(subscription)) again.live(subscription, from);
+    yield;
+  }
   again.take(finals, from);
   const replayPoints = sent.replayPointsAfter(from);
   const first = replayPoints && firstMissed(replayPoints);

@@ -1,6 +1,7 @@
 import {
   type Auth,
   closeCodes,
+  costOfSubscriptions,
   fail,
   type InitializeRequest,
   type JsonObject,
@@ -13,10 +14,11 @@ import {
 import { recordSubscribed } from '../../auth/audit.js';
 import { isSameAuth } from '../../auth/same-auth.js';
 import type { TokenRefusal, Verified } from '../../auth/tokens.js';
-import type { Frame, SentPush, Under } from '../../live/push/frame.js';
+import type { Frame, SentPush } from '../../live/push/frame.js';
 import type { PushTarget } from '../../live/push-target.js';
 import { typesOfModels } from '../../model/typescript/types-of-models.js';
 import { toProtocolError } from '../../objects/to-protocol-error.js';
+import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import { chargeScriptsToOwner } from '../../queries/owner.js';
 import type { AppDeps } from '../app-deps.js';
 import { CommandsInFlight, type InFlightOwner } from '../dispatch/commands-in-flight.js';
@@ -28,6 +30,7 @@ import type { TokenHolder } from '../resume/active-tokens.js';
 import { PushBuffer } from '../resume/push-buffer.js';
 import { type ConnectedSession, newHandle } from '../resume/resumable-sessions.js';
 import { resumeBacklog } from '../resume/resume-backlog.js';
+import { SeenRights } from '../resume/seen-rights.js';
 import { networkOf } from '../server/address-network.js';
 import { HeldPushes } from './held-pushes.js';
 import { errorText, fixedFrames, frameOf, initializedText } from './response.js';
@@ -64,6 +67,9 @@ const greeting: SessionState = { kind: 'greeting' };
 
 /** Failed attempts to initialize after which the socket is closed (rule SES3). */
 const allowedFailures = 5;
+
+/** Attempts to resume while rights change. */
+const maxChecks = 5;
 
 /**
  * The state of one socket's session (rules SES1 to SES10): who the client is, and what it may send
@@ -374,24 +380,42 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   ): Promise<void> {
     const { handle, received } = request;
     const { resumableSessions, live, rooms } = this.#deps;
-    const parked = resumableSessions.take(handle, verified.auth.uid);
     const { auth } = verified;
-    const isSeen = ({ names, r, view }: Under) => live.viewOf(names, auth, r) === view;
-    const backlog = parked && resumeBacklog(parked, received, isSeen);
-    if (!backlog) {
-      if (parked?.rooms) rooms.release(parked.rooms);
-      return this.#completeInitialize(request, verified, false);
-    }
+    const parked = resumableSessions.take(handle, auth.uid);
+    if (!parked) return this.#completeInitialize(request, verified, false);
     this.#state = { kind: 'ready', auth, handle: newHandle(this.#deps.platform.random) };
     const beginRooms = parked.rooms && rooms.resume(this, parked.rooms);
-    const begin = await live.resume(this, backlog.subscriptions);
+    await this.#untilAffordable(auth.uid, parked.subscriptions.length);
+    const rights = new SeenRights(this.#deps, auth);
+    const backlog = await this.#inSlices(resumeBacklog(parked, received, rights.isSeen));
     if (!this.open) return;
+    if (!backlog) {
+      if (parked.rooms) rooms.release(parked.rooms);
+      return this.#completeInitialize(request, verified, false);
+    }
+    const begin = await live.resume(this, backlog.subscriptions);
     // The rights may have changed meanwhile, so that earlier pushes may no longer be sent.
-    if (!backlog.seenUnder.every(isSeen)) return this.#socket.close(closeCodes.overload);
+    for (let attempt = 1; this.open && rights.haveChanged; attempt++) {
+      const mayBeSent = await this.#inSlices(rights.seesAll(backlog.seenUnder));
+      if (!mayBeSent || attempt === maxChecks) return this.#socket.close(closeCodes.overload);
+    }
+    if (!this.open) return;
     this.#completeInitialize(request, verified, true);
     for (const frame of backlog.frames) this.#sendPush(frame);
     begin();
     beginRooms?.();
+  }
+
+  /** Subscribing again costs as much as subscribing (rule LIM43), also from ever new sockets. */
+  async #untilAffordable(uid: string, subscriptions: number): Promise<void> {
+    const { rates, platform } = this.#deps;
+    const commands = costOfSubscriptions(subscriptions);
+    const time = rates.renewed(this.#socket.address, uid, commands);
+    if (time > 0) await new Promise<void>((resolve) => platform.timers.after(time, resolve));
+  }
+
+  #inSlices<T>(steps: Steps<T>): Promise<T> {
+    return this.#deps.live.inSlices(steps, this.address);
   }
 
   #refusalOf(verified: Verified): TokenRefusal | undefined {

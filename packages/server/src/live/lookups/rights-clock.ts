@@ -6,6 +6,12 @@ import type { Model } from '../../model/model.js';
  */
 export class RightsClock {
   readonly #times = new WeakMap<Model, number>();
+  #total = 0;
+
+  /** Of all models together. */
+  get total(): number {
+    return this.#total;
+  }
 
   timeOf(model: Model): number {
     return this.#times.get(model) ?? 0;
@@ -13,5 +19,6 @@ export class RightsClock {
 
   advance(model: Model): void {
     this.#times.set(model, this.timeOf(model) + 1);
+    this.#total += 1;
   }
 }

@@ -1,4 +1,5 @@
 import { ProtocolError, parseR } from '@really/protocol';
+import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import type { Under } from '../push/frame.js';
 import { failedFrame, schemaUpdatedFrame } from '../push/push-message.js';
 import type { PushTarget } from '../push-target.js';
@@ -6,10 +7,10 @@ import type { QuerySubscribeRequest, SubscribedQuery } from '../query/query-subs
 import type { SubscribeResult } from '../subscribe.js';
 import type { RequestedSubscription } from '../subscribe-checks.js';
 import type { RebasedSubscriptions } from './rebase-resumable.js';
-import type { ResumableItem } from './resumable-subscription.js';
 
 /** The parts of `Live` that resuming uses. */
 interface ResumeTarget {
+  inSlices<T>(steps: Steps<T>, address: string | undefined): Promise<T>;
   viewOf(names: readonly string[], auth: PushTarget['auth'], r: string): string | undefined;
   subscribe(
     pushTarget: PushTarget,
@@ -27,9 +28,7 @@ export async function resume(
   pushTarget: PushTarget,
   { resumable, updated }: RebasedSubscriptions,
 ): Promise<() => void> {
-  const items = resumable.flatMap((subscription) =>
-    'item' in subscription ? [requestedAgain(subscription.item)] : [],
-  );
+  const items = await live.inSlices(requestedAgain(resumable), pushTarget.address);
   const begin = [await resumeItems(live, pushTarget, items)];
   for (const subscription of resumable) {
     if (subscription.kind === 'query')
@@ -41,8 +40,18 @@ export async function resume(
   };
 }
 
-function requestedAgain(item: ResumableItem): RequestedSubscription {
-  return { ...item, target: parseR(item.r) };
+function* requestedAgain(
+  resumable: RebasedSubscriptions['resumable'],
+): Steps<readonly RequestedSubscription[]> {
+  const items: RequestedSubscription[] = [];
+  for (const subscription of resumable) {
+    if ('item' in subscription) {
+      const { item } = subscription;
+      items.push({ ...item, target: parseR(item.r) });
+    }
+    yield;
+  }
+  return items;
 }
 
 async function resumeItems(

@@ -1,0 +1,135 @@
+import type { JsonObject } from '@really/protocol';
+import { expect, test } from 'vitest';
+import { modelOf, modelSet } from '../../live/live.fixture.js';
+import { encodeFrame } from '../../live/push/frame.js';
+import type { ResumableSubscription } from '../../live/resume/resumable-subscription.js';
+import { simulatedPlatform } from '../../platform/simulated.js';
+import { appDeps } from '../app-deps.js';
+import { noRates, testOptions } from '../gateway.fixture.js';
+import { NodeCount } from '../limits/connection-count.js';
+import { OutputTotal } from '../limits/output-total.js';
+import type { GatewayLive, GatewayOptions } from '../options.js';
+import { PushBuffer } from '../resume/push-buffer.js';
+import { resumeBacklog } from '../resume/resume-backlog.js';
+import { Session } from './session.js';
+
+const view = 'v'.repeat(16);
+const model = modelOf();
+const models = modelSet(model);
+const subscriptions = Array.from({ length: 10_000 }, (_, n): ResumableSubscription => {
+  return { kind: 'item', item: { r: `/users/${n}`, rev: 1 }, model, view };
+});
+
+/** Sessions of one user, each with ten thousand subscriptions. */
+function setUp() {
+  const platform = simulatedPlatform({ seed: 1 });
+  const { options } = testOptions({
+    platform,
+    limits: { inFlight: 8, outputBuffer: 1000, object: 1000, resumePushes: 4, resumeBytes: 1000 },
+    config: { rates: { ...noRates, commands: 1000 } },
+  });
+  const seen = { views: 0, resumes: 0, rightsTime: 0, view, duringResume: () => {} };
+  const live: GatewayLive = {
+    ...options.live,
+    get rightsTime() {
+      return seen.rightsTime;
+    },
+    viewOf: () => {
+      seen.views += 1;
+      return seen.view;
+    },
+    park: () => subscriptions,
+    resume: async () => {
+      seen.resumes += 1;
+      seen.duringResume();
+      return () => {};
+    },
+  };
+  const tokens: GatewayOptions['tokens'] = {
+    mint: async () => '',
+    verify: async () => {
+      const token = { uid: 'u', key: 'j', issuedAt: 0 };
+      return { ok: true, auth: { uid: 'u' }, token, expires: undefined };
+    },
+  };
+  const { budgets } = options;
+  const deps = appDeps(
+    { ...options, live, tokens, models: () => models },
+    {
+      node: new NodeCount(1),
+      output: new OutputTotal({ limit: 1e9, time: 1e9, budgets, platform }),
+      ...{ draining: () => false, alone: true },
+    },
+  );
+  const settle = async () => {
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const connect = async (handle?: string) => {
+    const sent: JsonObject[] = [];
+    const closed: number[] = [];
+    const session = new Session(deps, {
+      ...{ address: '10.0.0.1', congested: false, roomAt: 0 },
+      send: (frame) => sent.push(JSON.parse(frame.subarray(frame[1] === 126 ? 4 : 2).toString())),
+      close: (code) => void closed.push(code),
+      sendEphemeral: () => true,
+      ...{ watchLife() {}, proceed() {}, onAuthenticated() {}, pay() {}, pauseFor() {} },
+    });
+    const resume = handle === undefined ? {} : { 'connection-handle': handle, received: 0 };
+    session.handle({ tag: 1, cmd: 'initialize', accessToken: 'u', ...resume }, 0);
+    await settle();
+    return { session, sent, closed, body: () => sent[0]?.body as JsonObject | undefined };
+  };
+  /** The handle of a session that ended, after it was sent something. */
+  const dropped = async () => {
+    const { session, body } = await connect();
+    session.push(encodeFrame('{"evt":"snapshot"}'));
+    session.end({ isFinal: false });
+    return String(body()?.['connection-handle']);
+  };
+  return { platform, seen, connect, dropped, settle };
+}
+
+test('[LIM43] who resumes many subscriptions again and again waits until the rate allows it', async () => {
+  const { platform, seen, connect, dropped, settle } = setUp();
+  for (let n = 0; n < 2; n++) await connect(await dropped());
+  expect(seen.resumes).toBe(2);
+  const { body } = await connect(await dropped());
+  platform.advance(499);
+  await settle();
+  expect([seen.resumes, body()]).toEqual([2, undefined]);
+  platform.advance(1);
+  await settle();
+  expect([seen.resumes, body()?.resumed]).toEqual([3, true]);
+});
+
+test('[LIM43] whether earlier pushes may be sent is decided in small steps', () => {
+  const sent = new PushBuffer({ resumePushes: 4, resumeBytes: 1000 });
+  const { length } = subscriptions;
+  for (let n = 0; n < 2; n++) {
+    // The second time the buffer does not reach back.
+    expect([...resumeBacklog({ sent, subscriptions }, 0, () => true)]).toHaveLength(length);
+    for (let push = 0; push < 10; push++) sent.add({ bytes: Buffer.alloc(1) });
+  }
+});
+
+test('[RES2] [LIM43] rights that may have changed during a resume are looked at once more', async () => {
+  const { seen, connect, dropped } = setUp();
+  await connect(await dropped());
+  expect(seen.views).toBe(subscriptions.length);
+  seen.views = 0;
+  seen.duringResume = () => {
+    seen.rightsTime += 1;
+  };
+  const { body } = await connect(await dropped());
+  expect([seen.views, body()?.resumed]).toEqual([2 * subscriptions.length, true]);
+});
+
+test('[RES5] a resume whose rights are lost meanwhile is cut off, with nothing sent', async () => {
+  const { seen, connect, dropped } = setUp();
+  seen.duringResume = () => {
+    seen.rightsTime += 1;
+    seen.view = 'w'.repeat(16);
+  };
+  const { sent, closed } = await connect(await dropped());
+  expect([sent, closed]).toEqual([[], [1013]]);
+});
