@@ -67,9 +67,9 @@ export class CommandRates {
   }
 
   /**
-   * A token was renewed, and what has to be authorized again costs this many commands. Returns the
-   * milliseconds for which to stop reading its sender, so that it renews no faster than it may
-   * subscribe (rule LIM43).
+   * A token was renewed or a connection resumed, and what has to be authorized again costs this many
+   * commands. Returns the milliseconds for which to stop reading its sender, or to wait, so that it
+   * does so no faster than it may subscribe (rule LIM43).
    */
   renewed(address: string, uid: string, commands: number): number {
     if (commands === 0) return 0;

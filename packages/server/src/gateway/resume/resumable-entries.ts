@@ -2,6 +2,7 @@ import type { Budgets } from '../../platform/budget.js';
 import type { Limits } from '../../platform/limits.js';
 import type { Platform } from '../../platform/platform.js';
 import { Deadlines } from '../../platform/scheduling/deadlines.js';
+import { LargestFirst } from '../../platform/scheduling/largest-first.js';
 
 /** State kept for a client that may reconnect. */
 export interface ResumableEntry {
@@ -39,6 +40,8 @@ export class ResumableEntries {
   readonly #options: ResumableEntriesOptions;
   readonly #timers: Deadlines<ResumableEntry>;
   readonly #owners = new Map<string, Owner>();
+  readonly #byCount = new LargestFirst<Owner>(({ entries }) => entries.size);
+  readonly #byBytes = new LargestFirst<Owner>(({ bytes }) => bytes);
   /** By buffer, the number of entries that hold it. */
   readonly #holders = new Map<Buffer, number>();
   #size = 0;
@@ -76,6 +79,7 @@ export class ResumableEntries {
     }
     owner.entries.set(entry, charged);
     owner.bytes += charged;
+    this.#sort(owner);
     this.#size += 1;
     this.#bytes += charged;
     this.#timers.set(entry, this.#options.platform.clock.monotonic() + this.window);
@@ -93,6 +97,7 @@ export class ResumableEntries {
     this.#timers.clear(entry);
     owner.bytes -= charged;
     if (owner.entries.size === 0) this.#owners.delete(entry.owner);
+    this.#sort(owner);
     this.#size -= 1;
     this.#bytes -= entry.own;
     for (const buffer of entry.buffers) this.#release(buffer);
@@ -103,11 +108,11 @@ export class ResumableEntries {
     const { limits, budgets } = this.#options;
     if (this.#size > limits.resumableSessions) {
       budgets.refuse('limits.resumableSessions');
-      return this.#oldestOf((owner) => owner.entries.size);
+      return oldestOf(this.#byCount.first);
     }
     if (this.#bytes > limits.resumableBytes) {
       budgets.refuse('limits.resumableBytes');
-      return this.#oldestOf((owner) => owner.bytes);
+      return oldestOf(this.#byBytes.first);
     }
     return undefined;
   }
@@ -122,13 +127,16 @@ export class ResumableEntries {
     }
   }
 
-  /** The oldest entry of the owner with the most; among equal owners, of the earliest. */
-  #oldestOf(measure: (owner: Owner) => number): ResumableEntry | undefined {
-    let largest: Owner | undefined;
-    for (const owner of this.#owners.values()) {
-      if (!largest || measure(owner) > measure(largest)) largest = owner;
+  /** There may be very many owners, and each entry beyond a limit asks for the largest. */
+  #sort(owner: Owner): void {
+    for (const owners of [this.#byCount, this.#byBytes]) {
+      if (owner.entries.size > 0) owners.update(owner);
+      else owners.delete(owner);
     }
-    const [oldest] = largest?.entries.keys() ?? [];
-    return oldest;
   }
+}
+
+function oldestOf(owner: Owner | undefined): ResumableEntry | undefined {
+  const [oldest] = owner?.entries.keys() ?? [];
+  return oldest;
 }
