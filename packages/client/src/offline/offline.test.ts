@@ -188,6 +188,36 @@ describe('one page', () => {
     second.client.close();
   });
 
+  test('[TSC8] a write that a listener takes back as soon as it is drawn is not kept', async () => {
+    const device = new FakeDevice();
+    const page = await connectedPage(device);
+    const live = page.client.live(page.client.object(r));
+    const taken = new AbortController();
+    live.subscribe((_, { kind }) => {
+      if (kind === 'local') taken.abort();
+    });
+    const { signal } = taken;
+    const write = page.client.object(r).update((u) => u.addNumber('n', 1), { signal });
+    await expect(write).rejects.toThrow('aborted');
+    await page.world.settle();
+    expect([updates(page), pending(page), device.writes]).toEqual([[], 0, []]);
+    page.client.close();
+  });
+
+  test('[TSC8] a write is kept before a listener that sees it can have it sent', async () => {
+    const device = new FakeDevice();
+    const page = await connectedPage(device);
+    const stop = page.client.connection.subscribe(() => {
+      stop();
+      void page.client.object('/a/2').update((u) => u.addNumber('n', 1), { queue: false });
+    });
+    const write = count(page);
+    expect(updates(page).map(({ r }) => r)).toEqual(['/a/2']);
+    await page.world.settle();
+    expect(updates(page).at(-1)?.cmdOpts.once).toBe(write.id);
+    page.client.close();
+  });
+
   test('[TSC8] [TSC2] a write is not sent before the storage has noted that it is', async () => {
     const device = new FakeDevice();
     const page = await connectedPage(device);

@@ -93,8 +93,9 @@ export class WriteQueue implements KeptQueue {
     }
     for (const { r } of commands) write.seen.set(r, seen.of(r));
     this.#watchSignal(write);
-    this.wait(write);
+    // First: whoever sees it may send others, or take it back.
     if (keeper && options.queue !== false) write.queued = keeper.add(write);
+    this.wait(write);
     this.sendAll();
     return write as ClientWrite<Result>;
   }
@@ -186,11 +187,15 @@ export class WriteQueue implements KeptQueue {
     }
     write.request = request;
     const isRepeat = firstSentAt !== undefined;
+    // First: a listener may make another write, which sends all.
+    this.#inFlight.set(write, () => {});
     if (write.isKept && !isRepeat && !write.isMarked) {
       this.#mark(write);
       return;
     }
     write.apply({ event: 'send', at: now });
+    // Or end it.
+    if (write.isSettled) return;
     this.#start(write, request, (outcome) => {
       if (outcome.kind === 'lost') this.#lost(write);
       else if (outcome.kind === 'answer') this.#commit(write, outcome.message);
@@ -200,7 +205,6 @@ export class WriteQueue implements KeptQueue {
 
   /** Another page, or a later one, has to know that it may have been sent, before it is. */
   #mark(write: ClientWrite): void {
-    this.#inFlight.set(write, () => {});
     void this.#context.keeper?.mark(write).then((isMarked) => {
       write.isMarked = isMarked;
       if (this.#inFlight.delete(write)) this.sendAll();
@@ -212,17 +216,20 @@ export class WriteQueue implements KeptQueue {
     const cancel = platform.setTimer(write.options.timeout ?? timeout, () =>
       this.#fail(write, clientError('request.timeout', { retry: 'backoff' })),
     );
-    this.#inFlight.set(write, cancel);
-    const forget = requests.start(request, (outcome) => {
-      cancel();
-      this.#inFlight.delete(write);
-      end(outcome);
-    });
-    if (!this.#inFlight.has(write)) return;
+    let forget = () => {};
     this.#inFlight.set(write, () => {
       cancel();
       forget();
     });
+    forget = requests.start(request, (outcome) => {
+      this.#stop(write);
+      end(outcome);
+    });
+  }
+
+  #stop(write: ClientWrite): void {
+    this.#inFlight.get(write)?.();
+    this.#inFlight.delete(write);
   }
 
   /** What the server compares with a revision needs one: that which the object has now. */
@@ -265,10 +272,10 @@ export class WriteQueue implements KeptQueue {
 
   /** Ends a write that waits, and those that cannot succeed without it. */
   end(write: ClientWrite, ending: WriteEnding): void {
+    if (write.isSettled) return;
     const { listener, keeper, seen } = this.#context;
     if (write.isKept) keeper?.end(write, ending);
-    this.#inFlight.get(write)?.();
-    this.#inFlight.delete(write);
+    this.#stop(write);
     this.waiting.delete(write);
     if (ending.state === 'committed') {
       const { results } = ending;

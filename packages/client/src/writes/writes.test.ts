@@ -118,6 +118,34 @@ describe('the handle', () => {
     client.close();
   });
 
+  test('[TSC1] a listener may write while a write is being sent: each is sent, and ends, once', async () => {
+    const client = world.client();
+    const refusals: RefusedWrite[] = [];
+    client.on('write-refused', (refusal) => refusals.push(refusal));
+    const write = client.object('/a/1').update((u) => u.addNumber('n', 1));
+    const stop = write.subscribe(() => {
+      stop();
+      void client.object('/a/2').update((u) => u.addNumber('n', 1));
+    });
+    await world.reconnect();
+    expect(world.socket.all('update').map(({ r }) => r)).toEqual(['/a/2', '/a/1']);
+    const error = { code: 403, message: 'forbidden' };
+    world.socket.answer('update', { r: '/a/1', error });
+    expect(refusals).toMatchObject([{ write: { id: write.id } }]);
+    client.close();
+  });
+
+  test('[TSC1] a write that a listener takes back while it is being sent is not sent', async () => {
+    const client = world.client();
+    const abort = new AbortController();
+    const { signal } = abort;
+    const write = client.object('/a/1').update((u) => u.addNumber('n', 1), { signal });
+    write.subscribe(() => abort.abort());
+    await world.reconnect();
+    expect([world.socket.all('update'), write.state]).toEqual([[], 'uncertain']);
+    client.close();
+  });
+
   test('[TSC1] the time limit counts only while it is sent, and then nobody knows', async () => {
     const client = world.client();
     const write = client.object('/a/1').update((u) => u.addNumber('n', 1), { timeout: 3_000 });
