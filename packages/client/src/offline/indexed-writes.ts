@@ -45,26 +45,33 @@ export class IndexedWrites implements WriteStorage {
     });
   }
 
-  async put(record: WriteRecord): Promise<void> {
-    await this.#at(record.id, (cursor) => {
-      cursor.update({ ...(cursor.value as StoredWrite), record });
+  put(record: WriteRecord): Promise<boolean> {
+    return this.#at(record.id, (cursor) =>
+      cursor.update({ ...(cursor.value as StoredWrite), record }),
+    );
+  }
+
+  remove(id: string, onlyUnsent = false): Promise<boolean> {
+    return this.#at(id, (cursor) => {
+      const { sentAt } = (cursor.value as StoredWrite).record;
+      return onlyUnsent && sentAt !== undefined ? undefined : cursor.delete();
     });
   }
 
-  async remove(id: string): Promise<void> {
-    await this.#at(id, (cursor) => {
-      cursor.delete();
-    });
-  }
-
-  async #at(id: string, change: (cursor: IDBCursorWithValue) => void): Promise<void> {
+  /** Resolves to whether it changed something. */
+  async #at(
+    id: string,
+    change: (cursor: IDBCursorWithValue) => IDBRequest | undefined,
+  ): Promise<boolean> {
+    let changed: unknown;
     await this.#run(writes, 'readwrite', (store) => {
       const found = store.index('id').openCursor(id);
       found.onsuccess = () => {
-        if (found.result) change(found.result);
+        changed = found.result && change(found.result);
       };
       return found;
     });
+    return Boolean(changed);
   }
 
   /**

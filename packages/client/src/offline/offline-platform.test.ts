@@ -8,8 +8,8 @@ const storage: WriteStorage = {
   setLastUid: async () => {},
   load: async () => [],
   add: async () => {},
-  put: async () => {},
-  remove: async () => {},
+  put: async () => true,
+  remove: async () => true,
 };
 
 afterEach(() => vi.unstubAllGlobals());

@@ -8,9 +8,10 @@ export interface WriteStorage {
   load(app: string, uid: string): Promise<WriteRecord[]>;
   /** After all that are there. */
   add(app: string, uid: string, record: WriteRecord): Promise<void>;
-  /** In its place; nothing where it is not there any more. */
-  put(record: WriteRecord): Promise<void>;
-  remove(id: string): Promise<void>;
+  /** In its place. Resolves to whether it is there still. */
+  put(record: WriteRecord): Promise<boolean>;
+  /** `onlyUnsent`: not where it may have been sent. Resolves to whether it was removed. */
+  remove(id: string, onlyUnsent?: boolean): Promise<boolean>;
 }
 
 /** What the pages of an app tell one another. */

@@ -37,11 +37,15 @@ class FakeDevice {
       this.#check('put');
       const stored = this.writes.find((one) => one.record.id === record.id);
       if (stored) stored.record = structuredClone(record);
+      return stored !== undefined;
     },
-    remove: async (id) => {
+    remove: async (id, onlyUnsent) => {
       await this.holds.get('remove');
-      const at = this.writes.findIndex(({ record }) => record.id === id);
+      const at = this.writes.findIndex(
+        ({ record }) => record.id === id && !(onlyUnsent && record.sentAt !== undefined),
+      );
       if (at >= 0) this.writes.splice(at, 1);
+      return at >= 0;
     },
   };
 
@@ -565,6 +569,59 @@ describe('several pages', () => {
     expect(live.value).toMatchObject({ n: 2 });
     second.world.socket.answer('update', { r, rev: 2 });
     expect(await write).toEqual({ r, rev: 2 });
+    first.client.close();
+    second.client.close();
+  });
+
+  test('[TSC8] [TSC1] a write that is taken back in a page that does not send is refused, if nobody sent it', async () => {
+    const device = new FakeDevice();
+    const page = await connectedPage(device);
+    page.world.socket.drop();
+    const taken = new AbortController();
+    const { signal } = taken;
+    const write = page.client.object(r).update((u) => u.addNumber('n', 1), { signal });
+    await write.queued;
+    taken.abort();
+    await expect(write).rejects.toThrow('aborted');
+    await page.world.settle();
+    expect([write.state, pending(page), device.writes]).toEqual(['refused', 0, []]);
+    page.client.close();
+  });
+
+  test('[TSC8] [TSC1] it is uncertain if another page may have sent it', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const second = await connectedPage(device);
+    const taken = new AbortController();
+    const { signal } = taken;
+    const write = second.client.object(r).update((u) => u.addNumber('n', 1), { signal });
+    await second.world.settle();
+    expect(updates(first)).toMatchObject([{ cmdOpts: { once: write.id } }]);
+    taken.abort();
+    await expect(write).rejects.toThrow('aborted');
+    expect([write.state, pending(first)]).toEqual(['uncertain', 0]);
+    first.client.close();
+    second.client.close();
+  });
+
+  test('[TSC8] [TSC1] a write that was taken back without a word is not sent, and uncertain in the page that sends', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const second = await connectedPage(device);
+    const taken = new AbortController();
+    const { signal } = taken;
+    void count(first);
+    await first.world.settle();
+    const write = second.client.object(r).update((u) => u.addNumber('n', 1), { signal });
+    await second.world.settle();
+    device.isFrozen = true;
+    taken.abort();
+    await expect(write).rejects.toThrow('aborted');
+    expect(write.state).toBe('refused');
+    const [, behind] = first.client.writes;
+    first.world.socket.answer('update', { r, rev: 2 });
+    await first.world.pass(2_000);
+    expect([updates(first).length, behind?.state]).toEqual([1, 'uncertain']);
     first.client.close();
     second.client.close();
   });

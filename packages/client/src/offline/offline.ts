@@ -22,6 +22,11 @@ export function offline(options: OfflineOptions): WriteKeeper {
   return new OfflineWrites(options);
 }
 
+const unknownEnding: RecordedEnding = {
+  state: 'uncertain',
+  error: { code: 0, message: 'write.uncertain', retry: 'never' },
+};
+
 /** Milliseconds until the storage is tried again where it could not note that a write is sent. */
 const markPause = 2_000;
 
@@ -98,9 +103,13 @@ class OfflineWrites implements WriteKeeper {
     write.isInDoubt = !this.#isSender;
     const { id } = write;
     this.#adding.add(id);
-    const kept = this.#keep(recordOf(write, undefined)).finally(() => this.#adding.delete(id));
-    kept.catch(() => this.#writes?.letGo(write));
-    return kept;
+    const kept = this.#keep(recordOf(write, undefined)).catch((error: unknown) => {
+      if (this.#adding.has(id)) this.#writes?.letGo(write);
+      throw error;
+    });
+    const queued = kept.finally(() => this.#adding.delete(id));
+    queued.catch(ignore);
+    return queued;
   }
 
   async #keep(record: WriteRecord): Promise<void> {
@@ -116,9 +125,17 @@ class OfflineWrites implements WriteKeeper {
 
   async mark(write: ClientWrite): Promise<boolean> {
     const now = this.#page?.now() ?? 0;
-    const isMarked = await this.#put(recordOf(write, now)).then(yes, no);
-    if (!isMarked) await new Promise<void>((go) => this.#page?.setTimer(markPause, go));
-    return isMarked;
+    const isThere = await this.#put(recordOf(write, now)).catch(ignore);
+    if (isThere) return true;
+    await new Promise<void>((go) => this.#page?.setTimer(markPause, go));
+    if (isThere === false) this.#settle(write.id, unknownEnding);
+    return false;
+  }
+
+  async takeBack({ id }: ClientWrite): Promise<boolean> {
+    this.#adding.delete(id);
+    if (this.#uid === undefined) return true;
+    return await this.#inTurn(() => this.#platform.storage.remove(id, true)).catch(() => false);
   }
 
   rebased(writes: Iterable<ClientWrite>): void {
@@ -128,7 +145,7 @@ class OfflineWrites implements WriteKeeper {
     }
   }
 
-  #put(record: WriteRecord): Promise<void> {
+  #put(record: WriteRecord): Promise<boolean> {
     return this.#inTurn(() => this.#platform.storage.put(record));
   }
 
@@ -196,9 +213,8 @@ class OfflineWrites implements WriteKeeper {
 
   /** Another page has ended them, and its word did not arrive: this page was frozen, for example. */
   #endMissing(present: ReadonlySet<string>): void {
-    const error = { code: 0, message: 'write.uncertain', retry: 'never' } as const;
     for (const id of this.#stored) {
-      if (!present.has(id)) this.#settle(id, { state: 'uncertain', error });
+      if (!present.has(id)) this.#settle(id, unknownEnding);
     }
   }
 
@@ -211,6 +227,3 @@ class OfflineWrites implements WriteKeeper {
 
 /** Storage that fails, in a private window or on a full disk, leaves the writes in the page alone. */
 function ignore(): undefined {}
-
-const yes = () => true;
-const no = () => false;

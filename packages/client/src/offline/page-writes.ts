@@ -69,7 +69,6 @@ export class PageWrites {
 
   /** It cannot be kept: no other page knows of it, and this one sends it whenever it can. */
   letGo(write: ClientWrite): void {
-    if (write.isSettled) return;
     write.isKept = false;
     write.isInDoubt = false;
     this.#queue.sendAll();

@@ -107,8 +107,8 @@ export class ClientWrite<Result = unknown> implements WriteHandle<Result> {
     const after = transition(writeTable, before, event) as WriteState<Result>;
     if (after === before) return;
     this.#state = after;
-    if (after.state === 'committed') this.#resolve(after.result);
-    if (after.state === 'refused' || after.state === 'uncertain') this.#reject(after.error);
+    if ('result' in after) this.#resolve(after.result);
+    if ('error' in after) this.#reject(after.error);
     this.#changes.emit();
   }
 

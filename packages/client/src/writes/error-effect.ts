@@ -10,19 +10,14 @@ export type ErrorEffect =
   | WriteEnding;
 
 /**
- * `isRepeat`: it was sent before, and its answer lost. `isLate`: so long ago that the server may have
- * forgotten its id, and an error may be about its own first effect.
+ * What an error says about a write. `isRepeat`: it was sent before, and its answer lost. `isLate`: so
+ * long ago that the server may have forgotten its id, and an error may be about its own first effect.
  */
-export interface SendingTime {
-  readonly isRepeat?: boolean;
-  readonly isLate?: boolean;
-}
-
-/** What an error says about a write. */
 export function errorEffectOf(
   { commands, isBatch, options }: Pick<ClientWrite, 'commands' | 'isBatch' | 'options'>,
   error: ReallyError,
-  { isRepeat, isLate }: SendingTime,
+  isRepeat: boolean,
+  isLate: boolean,
 ): ErrorEffect {
   if (error.retry === 'backoff' && options.queue !== false) return 'defer';
   const [command] = commands;
@@ -33,7 +28,7 @@ export function errorEffectOf(
     if (isOwn && message === 'object.already.exist') return 'done';
     if (isLate && command.cmd === 'delete' && message === 'object.gone') return 'done';
   }
-  if (!isRepeat || !isLate) return { state: 'refused', error };
+  if (!isLate) return { state: 'refused', error };
   const doubt = clientError('write.uncertain', { r: error.r, cause: error });
   return { state: 'uncertain', error: doubt };
 }

@@ -45,6 +45,11 @@ export interface WriteKeeper {
   mark(write: ClientWrite): Promise<boolean>;
   /** Those that were not sent yet may be based on another revision now. */
   rebased(writes: Iterable<ClientWrite>): void;
+  /**
+   * Another page may be about to send it: has it kept no longer, if it was not sent. Resolves to whether it was not, and
+   * never will be. Never rejects.
+   */
+  takeBack(write: ClientWrite): Promise<boolean>;
   /** One that is kept has ended. */
   end(write: ClientWrite, ending: WriteEnding): void;
   close(): void;

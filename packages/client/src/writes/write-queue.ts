@@ -7,7 +7,7 @@ import type { WireMessage, WireRequest } from '../wire-message.js';
 import { type ClientCommand, isRepeatable } from './client-command.js';
 import { ClientWrite, type WriteDetails, type WriteOptions } from './client-write.js';
 import { blockersOf, needs } from './dependencies.js';
-import { errorEffectOf, type SendingTime } from './error-effect.js';
+import { errorEffectOf } from './error-effect.js';
 import { randomText } from './new-id.js';
 import type { SeenRevisions } from './seen-revisions.js';
 import type { KeptQueue, WriteEnding, WriteKeeper } from './write-keeper.js';
@@ -199,7 +199,7 @@ export class WriteQueue implements KeptQueue {
     this.#start(write, request, (outcome) => {
       if (outcome.kind === 'lost') this.#lost(write);
       else if (outcome.kind === 'answer') this.#commit(write, outcome.message);
-      else this.#handleError(write, outcome.error, { isRepeat, isLate });
+      else this.#handleError(write, outcome.error, isRepeat, isLate);
     });
   }
 
@@ -255,8 +255,8 @@ export class WriteQueue implements KeptQueue {
     write.apply({ event: 'lose' });
   }
 
-  #handleError(write: ClientWrite, error: ReallyError, when: SendingTime = {}): void {
-    const effect = errorEffectOf(write, error, when);
+  #handleError(write: ClientWrite, error: ReallyError, isRepeat = false, isLate = false): void {
+    const effect = errorEffectOf(write, error, isRepeat, isLate);
     if (effect === 'done') this.#commit(write, { meta: { repeated: true } });
     else if (effect !== 'defer') this.end(write, effect);
     else {
@@ -312,11 +312,13 @@ export class WriteQueue implements KeptQueue {
 
   /** Ends it from outside: what was sent may have been applied. */
   #fail(write: ClientWrite, error: ReallyError): void {
-    if (write.isSettled) return;
+    const { keeper } = this.#context;
+    const end = (isUnsent: boolean) =>
+      this.end(write, { state: isUnsent ? 'refused' : 'uncertain', error });
+    const isUnsent = write.firstSentAt === undefined;
     // Another page may be sending what is kept.
-    const isElsewhere = write.isKept && !this.#context.keeper?.isSender;
-    const isRefused = write.firstSentAt === undefined && !isElsewhere;
-    this.end(write, { state: isRefused ? 'refused' : 'uncertain', error });
+    if (isUnsent && write.isKept && !keeper?.isSender) void keeper?.takeBack(write).then(end);
+    else end(isUnsent);
   }
 
   #failAll(error: ReallyError): void {
