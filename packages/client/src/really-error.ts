@@ -6,7 +6,8 @@ import type { ErrorBody, FieldErrors, Retry } from '@really/protocol/client';
  * `connection.closed`: `close()` was called. `connection.lost`: it was sent once only, and the answer
  * did not arrive. `write.uncertain`: it may have been applied. `queue.full`: too many writes wait.
  * `user.changed`: the token is of another uid than when it was written. `dependency.refused`: it needs
- * an object whose create was refused; `cause` is that refusal.
+ * an object whose create was refused; `cause` is that refusal. `not.kept`: of `queued`; the device did
+ * not keep it, for the reason in `cause`, or it ended before.
  */
 export type ClientErrorMessage =
   | 'aborted'
@@ -17,7 +18,8 @@ export type ClientErrorMessage =
   | 'write.uncertain'
   | 'queue.full'
   | 'user.changed'
-  | 'dependency.refused';
+  | 'dependency.refused'
+  | 'not.kept';
 
 export interface ReallyErrorDetails {
   readonly code: number;

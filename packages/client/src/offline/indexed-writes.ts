@@ -22,12 +22,12 @@ export class IndexedWrites implements WriteStorage {
     this.#name = name;
   }
 
-  async lastUid(app: string): Promise<string | undefined> {
-    return await this.#run(users, 'readonly', (store) => store.get(app));
+  lastUid(app: string): Promise<string | undefined> {
+    return this.#run(users, 'readonly', (store) => store.get(app));
   }
 
-  async setLastUid(app: string, uid: string): Promise<void> {
-    await this.#run(users, 'readwrite', (store) => store.put(uid, app));
+  setLastUid(app: string, uid: string): Promise<void> {
+    return this.#run(users, 'readwrite', (store) => store.put(uid, app));
   }
 
   async load(app: string, uid: string): Promise<WriteRecord[]> {
@@ -78,7 +78,7 @@ export class IndexedWrites implements WriteStorage {
    * Resolves with the result of the request when its transaction is complete: then it is on the disk. A browser may
    * close the database at any time: what fails is tried once more on a new connection.
    */
-  async #run<Result>(
+  #run<Result>(
     name: string,
     mode: IDBTransactionMode,
     begin: (store: IDBObjectStore) => IDBRequest,
@@ -87,7 +87,7 @@ export class IndexedWrites implements WriteStorage {
       this.#database ??= this.#open();
       return await transact<Result>(await this.#database, name, mode, begin);
     };
-    return await run().catch(() => {
+    return run().catch(() => {
       this.#forget();
       return run();
     });

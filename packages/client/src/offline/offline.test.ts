@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FakeWorld } from '../fake-world.fixture.js';
 import type { Really } from '../really.js';
+import { ReallyError } from '../really-error.js';
 import { offline } from './offline.js';
 import type { OfflinePlatform, PageMessage, WriteStorage } from './offline-platform.js';
 import type { WriteRecord } from './write-record.js';
@@ -67,6 +68,7 @@ class FakeDevice {
         this.#pages.add(listen);
         return {
           post: (message) => {
+            if (!this.#pages.has(listen)) throw new DOMException('', 'InvalidStateError');
             if (this.isFrozen) return;
             const others = [...this.#pages].filter((other) => other !== listen);
             for (const other of others) other(structuredClone(message));
@@ -190,6 +192,33 @@ describe('one page', () => {
     await second.world.settle();
     expect([updates(second), refused, device.writes]).toEqual([[], ['uncertain'], []]);
     second.client.close();
+  });
+
+  test('[TSC8] [TSC9] without a user nothing is kept: queued ends with the write', async () => {
+    const page = openPage(new FakeDevice());
+    const taken = new AbortController();
+    const { signal } = taken;
+    const early = page.client.object(r).update((u) => u.addNumber('n', 1), { signal });
+    const other = count(page);
+    await page.world.settle();
+    taken.abort();
+    await expect(early.queued).rejects.toMatchObject({ code: 0, message: 'not.kept', r });
+    await page.world.settle();
+    expect([early.state, other.state]).toEqual(['refused', 'queued']);
+    page.client.close();
+    await expect(other.queued).rejects.toBeInstanceOf(ReallyError);
+  });
+
+  test('[TSC8] a write just before close() is kept, and other pages hear of it', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const second = await connectedPage(device);
+    const { queued } = count(second);
+    second.client.close();
+    await queued;
+    await first.world.settle();
+    expect(updates(first)).toHaveLength(1);
+    first.client.close();
   });
 
   test('[TSC8] a write that a listener takes back as soon as it is drawn is not kept', async () => {
@@ -559,7 +588,9 @@ describe('several pages', () => {
     const live = second.client.live(second.client.object(r));
     device.broken.add('add');
     const write = count(second);
-    await expect(write.queued).rejects.toThrow();
+    const error = await write.queued.catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(ReallyError);
+    expect(error).toMatchObject({ message: 'not.kept', r, cause: { name: 'QuotaExceededError' } });
     await second.world.settle();
     expect([updates(first), updates(second).length]).toEqual([[], 1]);
     // It is no write of which nobody knows whether it was applied.

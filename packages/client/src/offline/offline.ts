@@ -1,4 +1,5 @@
 import type { ClientPlatform } from '../client-platform.js';
+import { ReallyError } from '../really-error.js';
 import type { ClientWrite } from '../writes/client-write.js';
 import type { KeptQueue, WriteEnding, WriteKeeper } from '../writes/write-keeper.js';
 import { IndexedWrites } from './indexed-writes.js';
@@ -38,8 +39,8 @@ class OfflineWrites implements WriteKeeper {
   #page: ClientPlatform | undefined;
   /** Whose writes are kept: of the session, or of the last one on this device. */
   #uid: string | undefined;
-  /** What was made before that was known. */
-  #early: (() => void)[] = [];
+  /** By id, what lets go on what was made before that was known. */
+  readonly #early = new Map<string, () => void>();
   #isSender = false;
   #giveLockBack: (() => void) | undefined;
   /** What is being added to the storage, and has not ended meanwhile. */
@@ -103,29 +104,32 @@ class OfflineWrites implements WriteKeeper {
     write.isInDoubt = !this.#isSender;
     const { id } = write;
     this.#adding.add(id);
-    const kept = this.#keep(recordOf(write, undefined)).catch((error: unknown) => {
-      if (this.#adding.has(id)) this.#writes?.letGo(write);
-      throw error;
-    });
-    const queued = kept.finally(() => this.#adding.delete(id));
-    queued.catch(ignore);
-    return queued;
+    const kept = this.#keep(recordOf(write, undefined))
+      .catch((cause: unknown) => {
+        if (this.#adding.has(id)) this.#writes?.letGo(write);
+        const r = write.commands[0]?.r;
+        throw new ReallyError({ code: 0, message: 'not.kept', r, retry: 'never', cause });
+      })
+      .finally(() => this.#adding.delete(id));
+    kept.catch(ignore);
+    return kept;
   }
 
   async #keep(record: WriteRecord): Promise<void> {
-    if (this.#uid === undefined) await new Promise<void>((resolve) => this.#early.push(resolve));
-    if (!this.#adding.has(record.id)) return;
+    const { id } = record;
+    if (this.#uid === undefined) await new Promise<void>((go) => this.#early.set(id, go));
+    // Ended before there was anywhere to keep it.
+    if (!this.#adding.has(id)) return Promise.reject();
     const uid = this.#uid ?? '';
     await this.#inTurn(() => this.#platform.storage.add(this.#app, uid, record));
     // Its end removes it after that.
-    if (!this.#adding.has(record.id)) return;
-    this.#stored.add(record.id);
+    if (!this.#adding.has(id)) return;
+    this.#stored.add(id);
     this.#channel.post({ kind: 'added', uid, record });
   }
 
   async mark(write: ClientWrite): Promise<boolean> {
-    const now = this.#page?.now() ?? 0;
-    const isThere = await this.#put(recordOf(write, now)).catch(ignore);
+    const isThere = await this.#put(recordOf(write, this.#page?.now() ?? 0)).catch(ignore);
     if (isThere) return true;
     await new Promise<void>((go) => this.#page?.setTimer(markPause, go));
     if (isThere === false) this.#settle(write.id, unknownEnding);
@@ -159,6 +163,7 @@ class OfflineWrites implements WriteKeeper {
 
   close(): void {
     this.session(undefined);
+    for (const id of this.#early.keys()) this.#forget(id);
     // After what is still to be told.
     void this.#inTurn(async () => this.#channel.close());
   }
@@ -166,7 +171,8 @@ class OfflineWrites implements WriteKeeper {
   #useUid(uid: string): void {
     if (this.#uid !== uid) this.#stored.clear();
     this.#uid = uid;
-    for (const go of this.#early.splice(0)) go();
+    for (const go of this.#early.values()) go();
+    this.#early.clear();
   }
 
   #receive(message: PageMessage): void {
@@ -188,6 +194,7 @@ class OfflineWrites implements WriteKeeper {
     this.#endedMeanwhile?.add(id);
     this.#adding.delete(id);
     this.#stored.delete(id);
+    this.#early.get(id)?.();
   }
 
   /** Returns the ids of what is there, unless it is of another user by now. */

@@ -1,4 +1,4 @@
-import type { ReallyError, ReallyErrorDetails } from '../really-error.js';
+import type { ReallyErrorDetails } from '../really-error.js';
 import type { WireRequest } from '../wire-message.js';
 import type { ClientCommand } from '../writes/client-command.js';
 import type { ClientWrite } from '../writes/client-write.js';
@@ -40,10 +40,7 @@ export function recordOf(write: ClientWrite, sentAt: number | undefined): WriteR
 
 export function recordedEnding(ending: WriteEnding): RecordedEnding {
   if (ending.state === 'committed') return ending;
-  return { state: ending.state, error: errorDetails(ending.error) };
-}
-
-function errorDetails(error: ReallyError): ReallyErrorDetails {
-  const { code, message, errors, r, retry, retryAfter, id } = error;
-  return { code, message, errors, r, retry, retryAfter, id };
+  const { state, error } = ending;
+  // Of an error only the members that it adds to others are enumerable.
+  return { state, error: { ...error, message: error.message } };
 }
