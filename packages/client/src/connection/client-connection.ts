@@ -31,8 +31,6 @@ export class ClientConnection {
   #connectedAt = 0;
   #connectingSince: number;
   #cancelRetry = () => {};
-  /** The session that is being made has a token from before somebody asked for a new one. */
-  #isRenewalDue = false;
 
   constructor(platform: ClientPlatform, options: SessionOptions, listener: ConnectionListener) {
     this.#platform = platform;
@@ -71,8 +69,8 @@ export class ClientConnection {
 
   /** Fetches a token now and renews the session with it; connects where there is none. */
   renew(): void {
-    if (this.#session.info) this.#session.renew();
-    else if (this.#state.state === 'connecting') this.#isRenewalDue = true;
+    const { state } = this.#state;
+    if (state === 'connecting' || state === 'connected') this.#session.renew();
     else this.connect();
   }
 
@@ -100,8 +98,6 @@ export class ClientConnection {
     this.#connectedAt = this.#platform.elapsed();
     // First: who hears of the change may read and subscribe at once.
     this.#apply({ event: 'initialized' }, () => this.#listener.onReady(info, resumed));
-    if (this.#isRenewalDue) this.#session.renew();
-    this.#isRenewalDue = false;
   }
 
   #lost(reason: string): void {

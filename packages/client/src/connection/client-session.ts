@@ -61,7 +61,7 @@ export class ClientSession {
   #isClockAhead = false;
   /** The last session ended because its token did, or could not be renewed. */
   #isExpired = false;
-  /** The renewal that is under way has a token from before somebody asked for a new one. */
+  /** What is under way has a token from before somebody asked for a new one. */
   #isRenewalDue = false;
 
   constructor(platform: ClientPlatform, options: SessionOptions, listener: SessionListener) {
@@ -103,8 +103,8 @@ export class ClientSession {
 
   /** Asks for a token now and renews it on the open socket. */
   renew(): void {
-    // During another renewal it is done after it.
-    this.#isRenewalDue = this.#state.state === 'renewing';
+    // Before the session is ready, and during another renewal, it is done after that.
+    this.#isRenewalDue = this.#state.state !== 'ready';
     if (!this.#apply({ event: 'renew' })) return;
     this.#cancelRenewal();
     void this.#fetchToken((fetched) => this.#renewWith(fetched));
@@ -128,8 +128,10 @@ export class ClientSession {
   }
 
   #fail(outcome: 'onLost' | 'onUnauthorized' | 'onRefused', reason: string): void {
+    // There may be another token since.
+    const isAgain = this.#isRenewalDue && outcome === 'onUnauthorized';
     this.end(1000);
-    this.#listener[outcome](reason);
+    this.#listener[isAgain ? 'onLost' : outcome](reason);
   }
 
   /** Calls back unless the session has ended meanwhile. */
@@ -217,14 +219,12 @@ export class ClientSession {
     this.#isExpired = false;
     this.#isClockAhead = (info.expires ?? Number.POSITIVE_INFINITY) <= this.#platform.now();
     this.#planRenewal();
-    if (before) {
-      if (before.user !== info.user) this.#listener.onUserChanged();
-      if (this.#isRenewalDue) this.renew();
-      return;
-    }
-    this.#resume = { handle: info.handle, received: 0 };
-    this.#link?.settle();
-    this.#listener.onReady(info, body.resumed === true);
+    if (!before) {
+      this.#resume = { handle: info.handle, received: 0 };
+      this.#link?.settle();
+      this.#listener.onReady(info, body.resumed === true);
+    } else if (before.user !== info.user) this.#listener.onUserChanged();
+    if (this.#isRenewalDue) this.renew();
   }
 
   /** The first token may have expired on its way: another one gets a second try on the same socket. */

@@ -580,6 +580,34 @@ test('[TSC7] a renewal that is asked for during another one is done after it', a
   client.close();
 });
 
+test('[TSC7] a renewal that is asked for before the session has no token is not forgotten', async () => {
+  const fetches: ((token: string | null) => void)[] = [];
+  const token = () => new Promise<string | null>((resolve) => fetches.push(resolve));
+  const client = world.client({ token });
+  const { connection } = client;
+  // The user signs in while the client finds that nobody has.
+  connection.renew();
+  fetches[0]?.(null);
+  await world.pass(400);
+  fetches[1]?.('t1');
+  await world.reconnect();
+  expect(connection.getSnapshot().state).toBe('connected');
+  expect(fetches).toHaveLength(2);
+  connection.renew();
+  connection.renew();
+  fetches[2]?.(null);
+  await world.pass(400);
+  fetches[3]?.('t3');
+  await world.reconnect();
+  expect(world.socket.last('initialize').accessToken).toBe('t3');
+  expect(connection.getSnapshot().state).toBe('connected');
+  connection.renew();
+  fetches[4]?.(null);
+  await world.settle();
+  expect(connection.getSnapshot().state).toBe('needs-auth');
+  client.close();
+});
+
 test('[TSC7] a renewal that is asked for during one that fails is done at once', async () => {
   const fetches: ((token: string) => void)[] = [];
   const failures: (() => void)[] = [];
