@@ -1,13 +1,12 @@
 import { deepEqual, type JsonObject } from '@really/protocol/client';
 import type { ClientPlatform } from '../client-platform.js';
-import { transition } from '../state-machine.js';
+import { move } from '../state-machine.js';
 import type { WireMessage } from '../wire-message.js';
 import {
-  type SessionEvent,
   type SessionInfo,
   type SessionState,
   type SessionUser,
-  sessionTable,
+  sessionMoves,
 } from './session-state.js';
 import { type LinkTimes, SocketLink } from './socket-link.js';
 import { type FetchedToken, fetchToken, type TokenOption } from './token-source.js';
@@ -82,7 +81,7 @@ export class ClientSession {
 
   /** Fetches a token, opens a socket and initializes it. The listener hears how it ended. */
   open(): void {
-    if (!this.#apply({ event: 'open' })) return;
+    if (!this.#move({ state: 'opening' })) return;
     this.#abort = new AbortController();
     void this.#fetchToken((fetched) => {
       if (fetched.kind === 'token') this.#openSocket(fetched.token);
@@ -104,15 +103,16 @@ export class ClientSession {
   /** Asks for a token now and renews it on the open socket. */
   renew(): void {
     // Before the session is ready, and during another renewal, it is done after that.
+    const { info } = this;
     this.#isRenewalDue = this.#state.state !== 'ready';
-    if (!this.#apply({ event: 'renew' })) return;
+    if (!info || !this.#move({ state: 'renewing', info })) return;
     this.#cancelRenewal();
     void this.#fetchToken((fetched) => this.#renewWith(fetched));
   }
 
   /** Ends the socket, if there is one, and says nothing to the listener. */
   end(code?: number): void {
-    if (!this.#apply({ event: 'end' })) return;
+    if (!this.#move({ state: 'none' })) return;
     this.#isRenewalDue = false;
     this.#abort.abort();
     this.#cancelRenewal();
@@ -121,9 +121,9 @@ export class ClientSession {
   }
 
   /** Whether the state changed. */
-  #apply(event: SessionEvent): boolean {
+  #move(next: SessionState): boolean {
     const before = this.#state;
-    this.#state = transition(sessionTable, before, event);
+    this.#state = move(sessionMoves, before, next);
     return this.#state !== before;
   }
 
@@ -181,7 +181,8 @@ export class ClientSession {
   }
 
   #greet(accessToken: string): void {
-    this.#apply({ event: 'greet', token: accessToken });
+    const isSecond = this.#state.state === 'initializing';
+    this.#move({ state: 'initializing', token: accessToken, isSecond });
     const { handle, received } = this.#resume ?? {};
     const resume = { 'connection-handle': handle, received };
     const { models } = this.#options;
@@ -215,7 +216,7 @@ export class ClientSession {
   #initialized(body: JsonObject): void {
     const before = this.info;
     const info = sessionInfo(body, before?.user);
-    this.#apply({ event: 'initialized', info });
+    this.#move({ state: 'ready', info });
     this.#isExpired = false;
     this.#isClockAhead = (info.expires ?? Number.POSITIVE_INFINITY) <= this.#platform.now();
     this.#planRenewal();
@@ -256,7 +257,8 @@ export class ClientSession {
   }
 
   #renewWith(fetched: FetchedToken): void {
-    const expires = this.info?.expires ?? Number.POSITIVE_INFINITY;
+    const { info } = this;
+    const expires = info?.expires ?? Number.POSITIVE_INFINITY;
     if (fetched.kind === 'token') {
       this.send({ tag: initializeTag, cmd: 'initialize', accessToken: fetched.token });
     } else if (fetched.kind === 'none') {
@@ -264,8 +266,8 @@ export class ClientSession {
     } else if (!this.#isClockAhead && this.#platform.now() + renewPause >= expires) {
       this.#isExpired = true;
       this.#fail('onUnauthorized', `no token: ${textOf(fetched.cause)}`);
-    } else {
-      this.#apply({ event: 'postpone' });
+    } else if (info) {
+      this.#move({ state: 'ready', info });
       const wait = this.#isRenewalDue ? 0 : renewPause;
       this.#cancelRenewal = this.#platform.setTimer(wait, () => this.renew());
     }

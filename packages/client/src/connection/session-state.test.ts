@@ -1,17 +1,8 @@
-import { testCells } from '../machine-cells.fixture.js';
-import { type SessionInfo, sessionTable } from './session-state.js';
+import { testMoves } from '../machine-cells.fixture.js';
+import { type SessionInfo, sessionMoves } from './session-state.js';
 
 const info: SessionInfo = { handle: 'h', user: { uid: 'u' }, epoch: 'e', expires: undefined };
-const stays = {
-  open: '=',
-  greet: '=',
-  initialized: '=',
-  renew: '=',
-  postpone: '=',
-  end: '=',
-} as const;
-
-testCells('[TSC7]', sessionTable, {
+testMoves('[TSC7]', sessionMoves, {
   states: {
     none: { state: 'none' },
     opening: { state: 'opening' },
@@ -19,19 +10,11 @@ testCells('[TSC7]', sessionTable, {
     ready: { state: 'ready', info },
     renewing: { state: 'renewing', info },
   },
-  events: {
-    open: { event: 'open' },
-    greet: { event: 'greet', token: 't' },
-    initialized: { event: 'initialized', info },
-    renew: { event: 'renew' },
-    postpone: { event: 'postpone' },
-    end: { event: 'end' },
-  },
   next: {
-    none: { ...stays, open: 'opening' },
-    opening: { ...stays, greet: 'initializing', end: 'none' },
-    initializing: { ...stays, greet: 'initializing', initialized: 'ready', end: 'none' },
-    ready: { ...stays, initialized: 'ready', renew: 'renewing', end: 'none' },
-    renewing: { ...stays, initialized: 'ready', postpone: 'ready', end: 'none' },
+    none: ['opening'],
+    opening: ['initializing', 'none'],
+    initializing: ['initializing', 'ready', 'none'],
+    ready: ['ready', 'renewing', 'none'],
+    renewing: ['ready', 'none'],
   },
 });
