@@ -8,4 +8,4 @@ export { applyDeltaInClient, applyInClient } from './ops/apply-in-client.js';
 export type { Delta, FieldOp, FieldOpName } from './ops/field-op.js';
 export { topField } from './ops/key.js';
 export { type CollectionR, childCollection, isId, type ObjectR, parseR } from './r.js';
-export { compareInOrder, sortKeysOf, sortPositionIn } from './sort.js';
+export { compareObjects, sortKeysOf } from './sort.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { jsonValue } from './json/json.fixture.js';
-import { compareInOrder, sortKeysOf, sortPositionIn } from './sort.js';
+import { compareInOrder, compareObjects, sortKeysOf, sortPositionIn } from './sort.js';
 
 const objects = fc.array(
   fc.record({
@@ -43,6 +43,21 @@ test('[REA4] [REA13] by several keys: as by the last, then stably by the one bef
         return sorted.toSorted((a, b) => compareInOrder([key], place(a), place(b)));
       }, given);
       expect(byAll).toEqual(oneByOne);
+    }),
+  );
+});
+
+test('[REA4] [REA13] objects as they are sent have the order of their positions', () => {
+  fc.assert(
+    fc.property(objects, keys, (given, order) => {
+      for (const a of given) {
+        for (const b of given) {
+          const [left, right] = [a, b].map(({ r, rev, data }) => ({ ...data, _r: r, _rev: rev }));
+          expect(compareObjects(order, left as never, right as never)).toBe(
+            compareInOrder(order, sortPositionIn(order, a), sortPositionIn(order, b)),
+          );
+        }
+      }
     }),
   );
 });

@@ -63,7 +63,20 @@ export function compareInOrder(keys: readonly SortKey[], a: SortPosition, b: Sor
     const byValue = compareValues(a.values[index], b.values[index], descending);
     if (byValue !== 0) return byValue;
   }
-  const byR = compareText(idOf(a.r), idOf(b.r)) || compareText(a.r, b.r);
+  return compareTied(keys, a.r, b.r);
+}
+
+/** The same, of objects with their `_r` and `_rev` in them: reads no more of them than it compares. */
+export function compareObjects(keys: readonly SortKey[], a: JsonObject, b: JsonObject): number {
+  for (const { field, descending } of valueKeys(keys)) {
+    const byValue = compareValues(valueAtPath(a, field), valueAtPath(b, field), descending);
+    if (byValue !== 0) return byValue;
+  }
+  return compareTied(keys, String(a._r), String(b._r));
+}
+
+function compareTied(keys: readonly SortKey[], a: string, b: string): number {
+  const byR = compareText(idOf(a), idOf(b)) || compareText(a, b);
   return idsDescend(keys) ? -byR : byR;
 }
 

@@ -1,10 +1,4 @@
-import {
-  compareInOrder,
-  type JsonObject,
-  sortKeysOf,
-  sortPositionIn,
-  topField,
-} from '@really/protocol/client';
+import { compareObjects, type JsonObject, sortKeysOf, topField } from '@really/protocol/client';
 
 /** What a read finds, in which order, and how much of it. */
 export interface ListQuery<Field extends string = string> {
@@ -45,7 +39,5 @@ export function compareItems({
 }: ListQuery): (a: JsonObject, b: JsonObject) => number {
   const byId = { field: '_r', descending: ascending !== true };
   const keys = sort === undefined ? [byId] : sortKeysOf(sort);
-  const positionOf = (data: JsonObject) =>
-    sortPositionIn(keys, { r: String(data._r), rev: Number(data._rev), data });
-  return (a, b) => compareInOrder(keys, positionOf(a), positionOf(b));
+  return (a, b) => compareObjects(keys, a, b);
 }
