@@ -24,8 +24,9 @@ import type {
 } from './models.js';
 import { Observable } from './observable.js';
 import { errorText, type ReallyError } from './really-error.js';
+import { collectionAddress, objectAddress } from './refs/address.js';
 import { BatchBuilder } from './refs/batch-builder.js';
-import { collectionAddress, objectAddress, type RefContext } from './refs/ref-context.js';
+import type { RefContext } from './refs/ref-context.js';
 import { CollectionRef, ObjectRef } from './refs/refs.js';
 import { Reads, type RequestOptions } from './requests/reads.js';
 import { Requests } from './requests/requests.js';

@@ -1,7 +1,8 @@
 import type { CollectionAt } from '../models.js';
 import type { ClientCommand } from '../writes/client-command.js';
 import type { UpdateBuilder } from '../writes/update-builder.js';
-import { collectionAddress, createCommand, type RefContext, updateCommand } from './ref-context.js';
+import { collectionAddress } from './address.js';
+import { createCommand, type RefContext, updateCommand } from './ref-context.js';
 import type { CollectionRef, DeleteOptions, ObjectRef } from './refs.js';
 
 /** Collects the writes of a batch, which are done together or not at all. */

@@ -1,4 +1,4 @@
-import { type CollectionR, type JsonObject, type ObjectR, parseR } from '@really/protocol/client';
+import type { JsonObject } from '@really/protocol/client';
 import type { ListQuery } from '../live/list-query.js';
 import type { LiveCopy } from '../live/live-copy.js';
 import type { RequestOptions } from '../requests/reads.js';
@@ -6,6 +6,7 @@ import type { WireMessage, WireRequest } from '../wire-message.js';
 import type { ClientCommand } from '../writes/client-command.js';
 import type { ClientWrite, WriteOptions } from '../writes/client-write.js';
 import { UpdateBuilder } from '../writes/update-builder.js';
+import { type CollectionAddress, objectAddress } from './address.js';
 
 /** What references do their work with. */
 export interface RefContext {
@@ -17,27 +18,13 @@ export interface RefContext {
   live(r: string, query?: ListQuery): LiveCopy<never, never>;
 }
 
-/** Throws a `TypeError` where it is no address of an object. */
-export function objectAddress(text: string): ObjectR {
-  const parsed = parseR(text);
-  if (parsed?.kind === 'object') return parsed;
-  throw new TypeError(`${text} is no address of an object: expected one such as /users/1`);
-}
-
-/** Throws a `TypeError` where it is no address of a collection. */
-export function collectionAddress(text: string): CollectionR {
-  const parsed = parseR(text);
-  if (parsed?.kind === 'collection') return parsed;
-  throw new TypeError(`${text} is no address of a collection: expected one such as /users`);
-}
-
 export function createCommand(
   context: Pick<RefContext, 'newId'>,
-  { r, parents }: CollectionR,
+  { r, isBelowAny }: CollectionAddress,
   body: object,
   id?: string,
 ): ClientCommand {
-  if (parents.includes('*')) {
+  if (isBelowAny) {
     throw new TypeError(`nothing can be created in ${r}: expected the id of each parent`);
   }
   const object = objectAddress(`${r.slice(0, -1)}${id ?? context.newId()}`);

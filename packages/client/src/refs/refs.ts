@@ -1,18 +1,18 @@
-import { type CollectionR, childCollection, type ObjectR } from '@really/protocol/client';
+import { childCollection } from '@really/protocol/client';
 import type { ListQuery } from '../live/list-query.js';
 import type { LiveList, LiveObject } from '../live/live-copy.js';
 import type { ChildName, CollectionAt, FieldNameAt, LiveAt, Narrowed } from '../models.js';
 import type { RequestOptions } from '../requests/reads.js';
 import type { WriteHandle, WriteOptions } from '../writes/client-write.js';
 import type { UpdateBuilder } from '../writes/update-builder.js';
-import { type Page, type ReadQuery, readPage } from './page.js';
 import {
+  type CollectionAddress,
   collectionAddress,
-  createCommand,
+  type ObjectAddress,
   objectAddress,
-  type RefContext,
-  updateCommand,
-} from './ref-context.js';
+} from './address.js';
+import { type Page, type ReadQuery, readPage } from './page.js';
+import { createCommand, type RefContext, updateCommand } from './ref-context.js';
 
 export interface GetOptions<Field extends string> extends RequestOptions {
   /** Names of fields, and of field sets as `@card`; all of them without it. */
@@ -46,7 +46,7 @@ export class ObjectRef<Models, Pattern extends string> {
   readonly id: string;
   readonly #context: RefContext;
 
-  constructor({ r, id }: ObjectR, context: RefContext) {
+  constructor({ r, id }: ObjectAddress, context: RefContext) {
     this.r = r;
     this.id = id;
     this.#context = context;
@@ -91,10 +91,10 @@ export class ObjectRef<Models, Pattern extends string> {
 export class CollectionRef<Models, Pattern extends string> {
   /** Printed, `/users/*`. */
   readonly r: string;
-  readonly #address: CollectionR;
+  readonly #address: CollectionAddress;
   readonly #context: RefContext;
 
-  constructor(address: CollectionR, context: RefContext) {
+  constructor(address: CollectionAddress, context: RefContext) {
     this.r = address.r;
     this.#address = address;
     this.#context = context;
