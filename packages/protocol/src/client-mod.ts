@@ -7,5 +7,5 @@ export { isJsonObject, type JsonObject, type JsonValue } from './json/json.js';
 export { applyDeltaInClient, applyInClient } from './ops/apply-in-client.js';
 export type { Delta, FieldOp, FieldOpName } from './ops/field-op.js';
 export { topField } from './ops/key.js';
-export { childCollection, isId } from './r.js';
+export { type CollectionR, childCollection, isId, type ObjectR, parseR } from './r.js';
 export { compareObjects, sortKeysOf } from './sort.js';
