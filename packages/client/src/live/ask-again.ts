@@ -11,9 +11,10 @@ export interface OwnWrites {
 }
 
 interface AskAgainOptions {
-  readonly platform: Pick<ClientPlatform, 'setTimer'>;
-  /** Of this moment. */
-  readonly writes: OwnWrites;
+  readonly context: {
+    readonly platform: Pick<ClientPlatform, 'setTimer'>;
+    readonly writes: () => OwnWrites;
+  };
   /** `commits` when it was asked for. */
   readonly before: number;
   /** Called a second time where the writes end after all: nothing may come of that. */
@@ -29,8 +30,9 @@ const patience = 30_000;
  */
 export function askAgain(
   { code }: ReallyError,
-  { platform, writes: { commits, waiting }, before, again }: AskAgainOptions,
+  { context: { platform, writes: own }, before, again }: AskAgainOptions,
 ): boolean {
+  const { commits, waiting } = own();
   const writes = [...waiting];
   const isForbidden = code === 403 || code === 404;
   if (!isForbidden || (writes.length === 0 && commits === before)) return false;

@@ -1,5 +1,6 @@
 import { retryDelay } from '../connection/backoff.js';
-import { clientError, type ReallyError } from '../really-error.js';
+import { clientError, type ReallyError, serverError } from '../really-error.js';
+import type { WireMessage } from '../wire-message.js';
 import type { FeedContext } from './feed-context.js';
 import type { LiveStatus } from './live-snapshot.js';
 
@@ -9,6 +10,7 @@ interface KeyedFeed {
   holders: number;
   readonly status: LiveStatus;
   fail(error: ReallyError): void;
+  receive(message: WireMessage): void;
   down(): void;
   forget(): void;
   end(): void;
@@ -64,6 +66,17 @@ export abstract class FeedRegistry<Kind extends KeyedFeed> {
   close(): void {
     this.#isClosed = true;
     for (const feed of this.feeds.values()) failLoading(feed);
+  }
+
+  /** Gives a push to its feed. Returns the error where the server ended the subscription with it. */
+  protected pass(message: WireMessage, feed: Kind): ReallyError | undefined {
+    const { evt, error, r, meta } = message;
+    if (evt === 'failed' && error) {
+      feed.down();
+      return serverError(error, r, meta?.retryAfter);
+    }
+    feed.receive(message);
+    return undefined;
   }
 
   /** Asks for it again later, as the server says. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol/client';
-import { errorText, type ReallyError, serverError } from '../really-error.js';
+import { errorText, type ReallyError } from '../really-error.js';
 import type { WireMessage } from '../wire-message.js';
 import type { ClientWrite } from '../writes/client-write.js';
 import { askAgain } from './ask-again.js';
@@ -49,14 +49,10 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
       if (!this.leaving.has(subscription)) this.unsubscribe([subscription]);
       return;
     }
-    if (message.evt !== 'failed' || !message.error) {
-      feed.receive(message);
-      return;
-    }
+    const error = this.pass(message, feed);
+    if (!error) return;
     this.#bySubscription.delete(subscription);
     feed.subscription = undefined;
-    feed.down();
-    const error = serverError(message.error, feed.r, message.meta?.retryAfter);
     // The position that the client has may still be good where the server's was not.
     if (error.message === 'position.gone') this.#subscribe(feed);
     else this.#failed(feed, error);
@@ -64,7 +60,7 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
 
   /** `isLast`: own writes are no reason to ask again. */
   #subscribe(feed: LiveListFeed, isLast = false): void {
-    const { platform, requests, writes } = this.context;
+    const { requests, writes } = this.context;
     if (!requests.isUp || feed.isRequested) return;
     feed.isRequested = true;
     feed.isAwaitingWrites = false;
@@ -81,7 +77,7 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
       const again = () => {
         if (feed.isAwaitingWrites) this.#retry(feed, true);
       };
-      const options = { platform, writes: writes(), before: commits, again };
+      const options = { context: this.context, before: commits, again };
       feed.isAwaitingWrites = !isLast && askAgain(outcome.error, options);
       if (!feed.isAwaitingWrites) this.#failed(feed, outcome.error);
     });

@@ -73,13 +73,10 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
   receive(message: WireMessage): void {
     const feed = this.feeds.get(message.r ?? '');
     if (!feed?.isOnServer) return;
-    if (message.evt !== 'failed' || !message.error) {
-      feed.receive(message);
-      return;
-    }
+    const error = this.pass(message, feed);
+    if (!error) return;
     feed.isOnServer = false;
-    feed.down();
-    this.#failed(feed, serverError(message.error, feed.key, message.meta?.retryAfter));
+    this.#failed(feed, error);
   }
 
   /** Together with everything else that is asked for in this turn. */
@@ -131,12 +128,11 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
   }
 
   #refused(feed: LiveObjectFeed, error: ReallyError, commits: number): void {
-    const { platform, writes } = this.context;
     const isFirst = feed.isBeingCreated || !feed.isAskedAgain;
     const again = () => {
       if (feed.isAwaitingWrites) this.#tryAgain(feed);
     };
-    const options = { platform, writes: writes(), before: commits, again };
+    const options = { context: this.context, before: commits, again };
     if (!isFirst || !askAgain(error, options)) {
       this.#failed(feed, error);
       return;

@@ -190,7 +190,7 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
     if (this.#status === 'left') return;
     if (this.#status === 'failed') this.#restart();
     this.#unsent = undefined;
-    const { platform, requests, writes } = this.#context;
+    const { requests, writes } = this.#context;
     const { r } = this;
     const state = this.#state;
     const body = state ? { state } : {};
@@ -199,7 +199,7 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
       if (outcome.kind === 'answer') this.#joined(outcome.message, state);
       if (outcome.kind !== 'error') return;
       const again = () => this.#again();
-      const options = { platform, writes: writes(), before: commits, again };
+      const options = { context: this.#context, before: commits, again };
       if (isLast || !askAgain(outcome.error, options)) this.#refused(outcome.error);
     });
   }
