@@ -81,6 +81,11 @@ export class LiveBudget {
     usage.bytes -= cost.bytes;
   }
 
+  /** Ends the live queries of this user, to make room for those of others. */
+  evict(usage: UserUsage, error: ProtocolError): void {
+    this.#deps.evict(usage, error);
+  }
+
   /** Throws 429 if the node has no room for another window. */
   acquireWindow(cost: WindowCost, usage: UserUsage | undefined): void {
     this.#acquireFrom(this.#work, 'work', cost, usage);
@@ -108,7 +113,7 @@ export class LiveBudget {
     const largest = this.#deps.usages.largest(kind);
     const own = (usage?.[kind] ?? 0) + cost[kind];
     if (!largest || largest === usage || own * 2 > largest[kind]) throw refusal;
-    this.#deps.evict(largest, refusal);
+    this.evict(largest, refusal);
     if (!budget.take(cost[kind])) throw refusal;
   }
 

@@ -57,7 +57,7 @@ export const limits = {
   queries: count(100, 'live queries among the subscriptions of a connection; beyond: 429'),
   queryRows: count(
     500_000,
-    'objects in the windows of all live queries, per node; beyond: 429, and windows that grow end with failed',
+    'objects in the windows of all live queries, per node; beyond: the uid with most of them loses its live queries, or 429, and windows that grow end with failed',
   ),
   subscriptionsPerUid: count(50_000, 'subscriptions of all connections of a uid; beyond: 429'),
   subscriptionsPerNode: count(2_000_000, 'subscriptions per node; beyond: 429'),

@@ -60,6 +60,30 @@ test('[LIM11] a window that grows beyond the limit fails, and leaves nothing beh
   expect(await subscribe(on, connection)).toEqual(['/users/3']);
 });
 
+test('[LIM11] when there is no room, the user with most rows loses his live queries to one with few', async () => {
+  const on = await setUpLive({ limits: { queryRows: 10 } });
+  const [greedy, modest, other] = ['greedy', 'modest', 'other'].map((u) => new FakeConnection(u));
+  if (!greedy || !modest || !other) throw new Error('there are three');
+  await on.create('/users/1', { a: 1 });
+  await subscribe(on, modest, 20);
+  // They share the first window, and only one of them has more.
+  await subscribe(on, greedy, 20);
+  for (let limit = 1; limit < 10; limit++) await subscribe(on, greedy, limit);
+  expect(on.live.counts()).toMatchObject({ queryGroups: 10, queryRows: 10 });
+  await on.create('/users/2', { a: 2 });
+  await settle();
+  expect(modest.summaries()).toEqual(['created /users/2']);
+  const ended = greedy.received().filter(({ evt }) => evt === 'failed');
+  expect(ended).toHaveLength(10);
+  expect(ended[0]).toMatchObject({ error: { code: 429 } });
+  expect(on.live.counts()).toMatchObject({ queryGroups: 1, queryRows: 2 });
+  for (let limit = 1; limit < 5; limit++) await subscribe(on, greedy, limit);
+  expect(await subscribe(on, other, 30)).toEqual(['/users/1', '/users/2']);
+  expect(greedy.summaries()).toEqual(Array(4).fill('failed'));
+  for (let limit = 1; limit < 4; limit++) await subscribe(on, greedy, limit);
+  await expect(subscribe(on, greedy, 4)).rejects.toMatchObject({ message: 'rate.limited' });
+});
+
 test('[LIM4] a large difference pauses on a full output buffer, and the rest is sent once it drains', async () => {
   const on = await setUpLive();
   const connection = new SlowConnection('u1');

@@ -7,7 +7,7 @@ import type { LiveContext } from '../live-context.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { UserUsage } from '../registry/user-usages.js';
 import { ChangeDispatcher, type FeedEvent } from './change-dispatcher.js';
-import { QueryGroup, type QueryGroupOwner } from './query-group.js';
+import { QueryGroup, type QueryGroupOwner, tooManyRows } from './query-group.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
 import type { QuerySubscription } from './query-subscription.js';
 import { QueryTopic } from './query-topic.js';
@@ -46,8 +46,38 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
     return this.#dispatcher.through;
   }
 
-  hasRoomForRows(more: number): boolean {
+  /**
+   * When there is none, the user with most rows loses his live queries to one with at most half as
+   * many, as for `LiveBudget`. Users are compared only then: who has a window changes all the time.
+   */
+  makeRoomForRows(group: QueryGroup, more: number): boolean {
+    if (this.#hasRoomForRows(more)) return true;
+    const rows = this.#rowsByUser();
+    const own = [...group.users({ isJoining: true })].map((user) => rows.get(user) ?? 0);
+    const [largest, most] = [...rows].reduce((a, b) => (b[1] > a[1] ? b : a), [undefined, 0] as [
+      UserUsage | undefined,
+      number,
+    ]);
+    if (!largest || (Math.min(...own) + more) * 2 > most) return false;
+    this.#context.budget.evict(largest, tooManyRows());
+    return this.#hasRoomForRows(more);
+  }
+
+  #hasRoomForRows(more: number): boolean {
     return this.#rows + more <= this.#context.limits.queryRows;
+  }
+
+  /** A window counts for everybody who has it. */
+  #rowsByUser(): Map<UserUsage, number> {
+    const rows = new Map<UserUsage, number>();
+    for (const { groups } of this.#topics.values()) {
+      for (const group of groups.values()) {
+        for (const user of group.users({ isJoining: false })) {
+          rows.set(user, (rows.get(user) ?? 0) + group.window.size);
+        }
+      }
+    }
+    return rows;
   }
 
   /**

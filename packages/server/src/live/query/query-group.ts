@@ -42,8 +42,8 @@ import { WindowSubscribers } from './window-subscribers.js';
 
 /** What a group needs from the feed. */
 export interface QueryGroupOwner {
-  /** Whether this many more rows may be kept (rule LIM11). */
-  hasRoomForRows(more: number): boolean;
+  /** Whether the group may keep this many more rows (rule LIM11). */
+  makeRoomForRows(group: QueryGroup, more: number): boolean;
   /** The group has a row of this object now. */
   rowAdded(group: QueryGroup, r: string): void;
   /** The group no longer has a row of this object. */
@@ -118,7 +118,7 @@ const unchanged: WindowEdit = { wasIn: false, isIn: false };
 /** Queued changes during authorization and reads; beyond this, the store is read instead. */
 const maxQueueLength = 4096;
 
-function tooManyRows(): ProtocolError {
+export function tooManyRows(): ProtocolError {
   return fail.rateLimited();
 }
 
@@ -214,6 +214,13 @@ export class QueryGroup {
     this.#dropRead?.();
     const joinRequests = this.#joinRequests.splice(0);
     for (const { reject } of joinRequests) reject(unavailable());
+  }
+
+  /** Those who have the window; `isJoining`: or will, when it is read. */
+  users({ isJoining }: { isJoining: boolean }): Set<UserUsage> {
+    const users = new Set(this.#subscribers.members.map(({ session }) => session.usage));
+    if (isJoining) for (const { session } of this.#joinRequests) users.add(session.usage);
+    return users;
   }
 
   attach(subscription: QuerySubscription): void {
@@ -465,7 +472,7 @@ export class QueryGroup {
       const pushes = yield* this.#subscribers.deliver(events, pos, { before, at: change.pos });
       telemetry.record(change, pushes, span);
     } else this.#subscribers.skipTo(pos);
-    if (!this.#owner.hasRoomForRows(0)) this.#failAll(tooManyRows());
+    if (!this.#owner.makeRoomForRows(this, 0)) this.#failAll(tooManyRows());
   }
 
   /** Reads the rows again, and sends each subscriber the difference from what it knows. */
@@ -487,7 +494,7 @@ export class QueryGroup {
     const found = await result;
     if (!found || this.#isDiscarding) return;
     const { joinRequests, pos, hits, after } = found;
-    if (!this.#owner.hasRoomForRows(hits.length - this.window.size)) {
+    if (!this.#owner.makeRoomForRows(this, hits.length - this.window.size)) {
       return this.#failAll(tooManyRows());
     }
     const events = this.#subscribers.hasReceivers

@@ -18,3 +18,13 @@ test('[RES3] shared rows count once, and the total is bounded', () => {
   windows.release(other);
   expect(windows.rows).toBe(0);
 });
+
+test('[RES3] a uid holds twice what is free at most, so that there is room for others', () => {
+  const windows = new ResumableWindows(12);
+  const own = [known(4), known(4), known(1)];
+  expect(own.map((rows) => windows.retain(rows, undefined, 'u1'))).toEqual([true, true, false]);
+  const other = known(2);
+  expect([windows.retain(other, undefined, 'u2'), windows.rows]).toEqual([true, 10]);
+  for (const rows of [own[0], other]) if (rows) windows.release(rows);
+  expect(windows.retain(known(3), undefined, 'u1')).toBe(true);
+});

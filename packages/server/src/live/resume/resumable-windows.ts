@@ -7,7 +7,9 @@ import type { KnownRows } from '../query/query-window.js';
  */
 export class ResumableWindows {
   readonly #maxRows: number;
-  readonly #holders = new Map<KnownRows, { count: number; readonly positions: Set<string> }>();
+  readonly #holders = new Map<KnownRows, Holder>();
+  /** Rows by uid. */
+  readonly #byUid = new Map<string | undefined, number>();
   /** Known rows by window and position: see `find`. */
   readonly #byPosition = new Map<string, KnownRows>();
   #rows = 0;
@@ -22,14 +24,17 @@ export class ResumableWindows {
   }
 
   /**
-   * Counts another holder of these rows. False, without holding them, if the limit is reached.
+   * Counts another holder of these rows. False, without holding them, if the limit is reached, or if
+   * the uid would hold more than twice what is free then: one that is alone gets two thirds.
    * `position`: set if every client at that position knows exactly these rows.
    */
-  retain(known: KnownRows, position?: WindowPosition): boolean {
-    const holder = this.#holders.get(known) ?? { count: 0, positions: new Set() };
+  retain(known: KnownRows, position?: WindowPosition, uid?: string): boolean {
+    const holder = this.#holders.get(known) ?? { uid, count: 0, positions: new Set() };
     if (holder.count === 0) {
-      if (this.#rows + known.size > this.#maxRows) return false;
-      this.#rows += known.size;
+      const free = this.#maxRows - this.#rows - known.size;
+      if (free < 0 || (uid !== undefined && this.#rowsOf(uid) + known.size > 2 * free))
+        return false;
+      this.#add(known, uid, 1);
       this.#holders.set(known, holder);
     }
     holder.count += 1;
@@ -55,11 +60,29 @@ export class ResumableWindows {
     holder.count -= 1;
     if (holder.count > 0) return;
     this.#holders.delete(known);
-    this.#rows -= known.size;
+    this.#add(known, holder.uid, -1);
     for (const position of holder.positions) {
       if (this.#byPosition.get(position) === known) this.#byPosition.delete(position);
     }
   }
+
+  #rowsOf(uid: string | undefined): number {
+    return this.#byUid.get(uid) ?? 0;
+  }
+
+  #add({ size }: KnownRows, uid: string | undefined, by: 1 | -1): void {
+    this.#rows += by * size;
+    const rows = this.#rowsOf(uid) + by * size;
+    if (rows > 0) this.#byUid.set(uid, rows);
+    else this.#byUid.delete(uid);
+  }
+}
+
+interface Holder {
+  /** Who held them first. */
+  readonly uid: string | undefined;
+  count: number;
+  readonly positions: Set<string>;
 }
 
 /** A window, and the last position of it that a client received. */
