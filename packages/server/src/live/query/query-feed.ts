@@ -118,13 +118,8 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
   #affectedGroups({ change, isNoop }: FeedEvent): Iterable<QueryGroup> {
     if (isNoop || this.#topics.size === 0) return noGroups;
     if (!change) return [...this.#topics.values()].flatMap(({ groups }) => [...groups.values()]);
-    let affected: Set<QueryGroup> | undefined;
-    for (const r of collectionsAround(change.r)) {
-      const groups = this.#topics.get(r)?.affectedGroups(change);
-      if (!affected) affected = groups;
-      else for (const group of groups ?? noGroups) affected.add(group);
-    }
-    return affected ?? noGroups;
+    const topics = collectionsAround(change.r).flatMap((r) => this.#topics.get(r) ?? []);
+    return allOf(topics.map((topic) => topic.affectedGroups(change)));
   }
 
   /** The models of these collections were replaced: their queries get new groups. */
@@ -191,4 +186,8 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
     const topic = this.#topics.get(group.traits.r);
     return topic?.groups.get(group.traits.key) === group ? topic : undefined;
   }
+}
+
+function* allOf<T>(parts: readonly Iterable<T>[]): Iterable<T> {
+  for (const part of parts) yield* part;
 }

@@ -54,12 +54,10 @@ export class QueryTopic {
   }
 
   /** The groups that a change may concern. */
-  affectedGroups(change: CommittedChange): Set<QueryGroup> {
+  affectedGroups(change: CommittedChange): Iterable<QueryGroup> {
     const { data } = change.object;
-    const isTyped = !isMistyped(data, [...this.#assumedTypes.values()]);
-    const affectedGroups = isTyped ? this.#index.candidates(data) : new Set(this.groups.values());
-    for (const group of this.#byObject.get(change.r) ?? []) affectedGroups.add(group);
-    for (const group of this.#loading) affectedGroups.add(group);
-    return affectedGroups;
+    if (isMistyped(data, [...this.#assumedTypes.values()])) return [...this.groups.values()];
+    const others = [...(this.#byObject.get(change.r) ?? []), ...this.#loading];
+    return this.#index.candidates(data, others);
   }
 }

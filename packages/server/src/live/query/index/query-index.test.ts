@@ -176,3 +176,11 @@ test('[QRY5] filters for a value or a prefix are candidates only for matching va
   expect([...index.candidates({ s: 'd' })]).toEqual(['behind']);
   expect([...index.candidates({ s: 4 })]).toEqual(['number']);
 });
+
+test('[LIM17] filters without terms are not copied for a change, and none is found twice', () => {
+  const index = new QueryIndex<string>();
+  for (const name of ['a', 'b', 'c']) index.add(name, [undefined]);
+  const found = index.candidates({ s: 'beta' }, ['b']);
+  index.delete('c', [undefined]);
+  expect([...found]).toEqual(['b', 'a']);
+});

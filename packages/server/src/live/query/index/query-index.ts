@@ -44,14 +44,23 @@ export class QueryIndex<T> {
     return this.#fields.size === 0 && this.#unindexed.size === 0;
   }
 
-  /** The entries whose filters the data may match. */
-  candidates(data: JsonObject): Set<T> {
-    const found = new Set(this.#unindexed);
+  /**
+   * The entries whose filters the data may match, and these others. Those without terms may be very
+   * many: they are not copied, and must not be relied on before they are reached.
+   */
+  candidates(data: JsonObject, others: Iterable<T> = []): Iterable<T> {
+    const found = new Set(others);
     for (const index of this.#fields.values()) {
       const value = valueAt(data, index.path);
       if (isScalar(value)) index.find(value, found);
     }
-    return found;
+    const unindexed = this.#unindexed;
+    return {
+      *[Symbol.iterator]() {
+        yield* found;
+        for (const entry of unindexed) if (!found.has(entry)) yield entry;
+      },
+    };
   }
 
   #fieldOf(field: string): FieldIndex<T> {
