@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { FakeConnection, type LiveSetup, settle, setUpLive } from '../live.fixture.js';
+import {
+  bound,
+  FakeConnection,
+  itemOf,
+  type LiveSetup,
+  settle,
+  setUpLive,
+} from '../live.fixture.js';
 import type { Frame } from '../push/frame.js';
 
 /** A connection whose output buffer is full after a number of pushes. */
@@ -132,4 +139,62 @@ test('[LIM4] a connection with the same query several times gets no more of a ch
   expect(rest.filter((summary) => summary === 'entered /users/1')).toHaveLength(3);
   expect(rest.filter((summary) => summary === 'snapshot 2')).toHaveLength(2);
   expect(rest).toHaveLength(5);
+});
+
+test('[LIM43] those who raise the limit of the same window together share its rows, the difference and its frames', async () => {
+  let looks = 0;
+  const on = await setUpLive({
+    wrap: (store) => ({
+      ...bound(store),
+      async query(query) {
+        const found = await store.query(query);
+        return found.map(({ touched, ...object }) => ({
+          ...object,
+          get touched() {
+            looks += 1;
+            return touched;
+          },
+        }));
+      },
+    }),
+  });
+  for (let n = 10; n < 40; n++) await on.create(`/users/${n}`, { a: n });
+  const connections = Array.from({ length: 50 }, () => new FakeConnection('u1'));
+  for (const connection of connections) await subscribe(on, connection, 5);
+  await on.live.settled();
+  looks = 0;
+  await subscribe(on, new FakeConnection('u1'), 20);
+  const once = looks;
+  looks = 0;
+  const raised = connections.map((one) => on.live.subscribe(one, [itemOf({ r: 'q1', limit: 15 })]));
+  for (const { start } of await Promise.all(raised)) start();
+  await on.live.settled();
+  expect(looks).toBeLessThan(once * 3);
+  expect(new Set(connections.flatMap(({ frames }) => frames)).size).toBe(10);
+  const entered = Array.from({ length: 10 }, (_, n) => `entered /users/${n + 15}`);
+  for (const connection of connections) expect(connection.summaries()).toEqual(entered);
+});
+
+test('[LIM43] they are caught up in several turns, and nobody who moves on meanwhile is sent what was for another window', async () => {
+  const on = await setUpLive({ isHurried: true });
+  for (let n = 10; n < 40; n++) await on.create(`/users/${n}`, { a: n });
+  const connections = Array.from({ length: 10 }, () => new FakeConnection('u1'));
+  for (const connection of connections) await subscribe(on, connection, 5);
+  await on.live.settled();
+  const raise = async (connection: FakeConnection, limit: number) => {
+    const { start } = await on.live.subscribe(connection, [itemOf({ r: 'q1', limit })]);
+    start();
+  };
+  await Promise.all(connections.map((connection) => raise(connection, 10)));
+  const reached = () => connections.filter(({ frames }) => frames.length > 0);
+  while (reached().length === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(reached().length).toBeLessThan(connections.length);
+  const waiting = connections.filter((connection) => !reached().includes(connection));
+  for (const connection of waiting) await raise(connection, 12);
+  await on.live.settled();
+  for (const connection of connections) {
+    const last = waiting.includes(connection) ? 22 : 20;
+    const entered = Array.from({ length: last - 15 }, (_, n) => `entered /users/${n + 15}`);
+    expect(connection.summaries()).toEqual(entered);
+  }
 });

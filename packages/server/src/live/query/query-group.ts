@@ -18,7 +18,6 @@ import type { CommittedChange, Pos } from '../../store/stored-object.js';
 import { readWithRetry } from '../catch-up/read-with-retry.js';
 import { runSteps } from '../catch-up/run-steps.js';
 import { type LiveContext, modelOf } from '../live-context.js';
-import { onceMarkerOf } from '../push/once-marker.js';
 import { type RevisionView, viewNow } from '../push/view-now.js';
 import { isSameList } from '../push/visibility.js';
 import type { SubscriptionOwner } from '../registry/subscription-owner.js';
@@ -36,7 +35,7 @@ import {
   type WindowChange,
 } from './query-window.js';
 import { shortPosition } from './short-position.js';
-import { eventsSince, rowOf } from './window-diff.js';
+import { eventsSince, type FoundWindow, foundWindow, markedEvents } from './window-diff.js';
 import { type ChangedRow, changedRow, type WindowEvent, windowEventsOf } from './window-event.js';
 import { WindowSubscribers } from './window-subscribers.js';
 
@@ -497,13 +496,14 @@ export class QueryGroup {
     if (!this.#owner.makeRoomForRows(this, hits.length - this.window.size)) {
       return this.#failAll(tooManyRows());
     }
+    const found = foundWindow(hits, this.traits);
     const events = this.#subscribers.hasReceivers
-      ? await this.#diff(model, { known: this.#known(), hits, isOtherView: false })
+      ? await this.#diff(model, { known: this.#known(), found, isOtherView: false })
       : [];
     if (this.#isDiscarding) return;
     const { pos: from } = this.#subscribers;
     const before = { rows: this.#known(), pos: from, isExact: this.#isExactAt(from) };
-    this.#fill(hits, pos);
+    this.#fill(found, pos);
     this.#delivered = after === pos ? exact : { kind: 'newer', until: after };
     // The rows may have changes in them up to `after`, which will not be sent again. Until the last
     // join no other change is applied, so that all know the same rows.
@@ -518,7 +518,7 @@ export class QueryGroup {
     for (const { resolve } of this.#joinRequests.splice(0, joinRequests)) {
       resolve({ hits: hits.slice(0, this.window.limit), pos, exactFrom: after });
     }
-    await this.#catchUpBehind(model, hits, { pos, at: after });
+    await this.#catchUpBehind(model, found, { pos, at: after });
   }
 
   async #read(model: Model, charge: { readonly owner: string; readonly isCharged: boolean }) {
@@ -533,11 +533,11 @@ export class QueryGroup {
     return { joinRequests, pos, hits, after: await store.position() };
   }
 
-  #fill(hits: readonly Hit[], pos: Pos): void {
-    const { fields, order } = this.traits;
-    const rows = hits.map((hit) => {
-      const row = rowOf(hit, fields);
-      return { ...row, place: shortPosition(row.place, { object: hit.object, order }) };
+  #fill(found: FoundWindow, pos: Pos): void {
+    const { order } = this.traits;
+    const rows = found.rows.map((row) => {
+      const object = found.objects.get(row.r);
+      return object ? { ...row, place: shortPosition(row.place, { object, order }) } : row;
     });
     const now = new Set(rows.map(({ r }) => r));
     for (const { r } of this.window.rows) if (!now.has(r)) this.#rowRemoved(r);
@@ -550,40 +550,27 @@ export class QueryGroup {
 
   async #catchUpBehind(
     model: Model,
-    hits: readonly Hit[],
+    found: FoundWindow,
     read: { pos: Pos; at: Pos },
   ): Promise<void> {
-    for (const subscription of this.#subscribers.behind()) {
-      const { generation } = subscription;
-      const { rows: known, pos: knownPos } = subscription.known;
-      // It was ahead: what it knows may be newer than these hits.
-      if (knownPos > read.pos) {
+    const { slice } = this.#context;
+    for (const lagging of this.#subscribers.behind()) {
+      if (this.#isDiscarding || this.#subscribers.isEmpty) return;
+      const { known, isOtherView } = lagging;
+      // They were ahead: what they know may be newer than these hits.
+      if (known.pos > read.pos) {
         this.#becomeStale();
         continue;
       }
-      const isOtherView = subscription.view !== this.traits.view;
-      const events = await this.#diff(model, { known, hits, isOtherView });
-      if (subscription.generation !== generation || subscription.progress !== 'behind') continue;
-      this.#subscribers.catchUp(subscription, events, read);
+      const events = await this.#diff(model, { known: known.rows, found, isOtherView });
+      await slice.run(this.#subscribers.catchUp(lagging, events, read));
+      if (slice.isOver) await slice.rest();
     }
-  }
-
-  /**
-   * A queued change may reach its author as part of the difference, and must carry its once-id
-   * there too.
-   */
-  #marked(events: WindowEvent[]): WindowEvent[] {
-    const own = this.#queue.filter(({ once }) => once !== undefined);
-    if (own.length === 0) return events;
-    return events.map((event) => {
-      const { r, rev } = 'object' in event ? event.object : event;
-      const change = own.find((waiting) => waiting.r === r && waiting.rev === rev);
-      return change ? { ...event, onceMarker: onceMarkerOf(change) } : event;
-    });
   }
 
   /** The events that lead from `known` to what the store has now. */
   async #diff(model: Model, options: Parameters<typeof eventsSince>[3]): Promise<WindowEvent[]> {
-    return this.#marked(await eventsSince(this.#context, model, this.traits, options));
+    const events = await eventsSince(this.#context, model, this.traits, options);
+    return markedEvents(events, this.#queue);
   }
 }

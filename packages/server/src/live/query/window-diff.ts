@@ -1,8 +1,9 @@
 import { isLastSeen } from '../../model/deleted.js';
 import type { Model } from '../../model/model.js';
 import type { Hit } from '../../queries/search.js';
-import type { StoredObject } from '../../store/stored-object.js';
+import type { CommittedChange, StoredObject } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
+import { onceMarkerOf } from '../push/once-marker.js';
 import { viewNow } from '../push/view-now.js';
 import { gainsFields, lastVisibleChange } from '../push/visibility.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
@@ -57,20 +58,58 @@ function hasChanged(
   return isOtherView && gainsFields(hidden, { fields, hidden: before.hidden });
 }
 
+/** What a read of the window found. Its rows are made once, whoever is compared with them. */
+export interface FoundWindow {
+  /** All rows, including the reserve. */
+  readonly rows: readonly Row[];
+  readonly shown: readonly Row[];
+  readonly objects: ReadonlyMap<string, StoredObject>;
+}
+
+export function foundWindow(
+  hits: readonly Hit[],
+  { fields, limit }: Pick<QueryGroupTraits, 'fields' | 'limit'>,
+): FoundWindow {
+  const rows = hits.map((hit) => rowOf(hit, fields));
+  const objects = new Map(hits.map(({ object }) => [object.r, object]));
+  return { rows, shown: rows.slice(0, limit), objects };
+}
+
 /** As `diffWindow`, for the result of a search. */
 export async function eventsSince(
   context: Pick<LiveContext, 'objects'>,
   model: Model,
-  traits: Pick<QueryGroupTraits, 'auth' | 'finder' | 'fields' | 'limit'>,
-  { known, hits, isOtherView }: { known: KnownRows; hits: readonly Hit[]; isOtherView: boolean },
+  traits: Pick<QueryGroupTraits, 'auth' | 'finder' | 'fields'>,
+  {
+    known,
+    found: { shown, objects },
+    isOtherView,
+  }: { known: KnownRows; found: FoundWindow; isOtherView: boolean },
 ): Promise<WindowEvent[]> {
-  const { fields, limit } = traits;
-  const found = new Map(hits.map(({ object }) => [object.r, object]));
-  const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
   const now = new Set(shown.map(({ r }) => r));
   const removed = isOtherView ? [] : [...known.keys()].filter((r) => !now.has(r));
   const revs = await visibleRevs(context, model, traits, { known, removed });
-  return diffWindow({ known, shown, objects: found, revs, fields, isOtherView });
+  const { fields } = traits;
+  return diffWindow({ known, shown, objects, revs, fields, isOtherView });
+}
+
+/**
+ * A queued change may reach its author as part of the difference, and must carry its once-id there,
+ * too.
+ */
+export function markedEvents(
+  events: WindowEvent[],
+  queue: readonly CommittedChange[],
+): WindowEvent[] {
+  const own = new Map<string, CommittedChange>();
+  for (const change of queue)
+    if (change.once !== undefined) own.set(`${change.rev} ${change.r}`, change);
+  if (own.size === 0) return events;
+  return events.map((event) => {
+    const { r, rev } = 'object' in event ? event.object : event;
+    const change = own.get(`${rev} ${r}`);
+    return change ? { ...event, onceMarker: onceMarkerOf(change) } : event;
+  });
 }
 
 /**

@@ -9,6 +9,7 @@ import { MemberList } from '../registry/subscriber-group.js';
 import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 import type {
   KnownWindow,
+  QueryState,
   QuerySubscription,
   WindowDelivery,
   WindowDifference,
@@ -37,6 +38,15 @@ interface DeliveryOptions {
    * difference may have later changes in it.
    */
   readonly at: Pos;
+}
+
+/** Subscribers that are behind, and know the same. */
+export interface LaggingSubscribers {
+  readonly known: KnownWindow;
+  /** They received their window under another view. */
+  readonly isOtherView: boolean;
+  /** Each with its state: if it has another, something else happened to it. */
+  readonly states: Map<QuerySubscription, QueryState>;
 }
 
 /** Bytes that count as much as another member. */
@@ -86,8 +96,22 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     return (first ?? this.members[0])?.session;
   }
 
-  behind(): QuerySubscription[] {
-    return this.members.filter(({ progress }) => progress === 'behind');
+  /** Those who are behind, together with the others who know the same. */
+  behind(): LaggingSubscribers[] {
+    const byRows = new Map<KnownRows, Map<string, LaggingSubscribers>>();
+    for (const subscription of this.members) {
+      const { state, view } = subscription;
+      if (state.name !== 'behind') continue;
+      const { known } = state;
+      const isOtherView = view !== this.#traits.view;
+      const alike = byRows.get(known.rows) ?? new Map<string, LaggingSubscribers>();
+      byRows.set(known.rows, alike);
+      const key = `${known.pos} ${isOtherView}`;
+      const lagging = alike.get(key) ?? { known, isOtherView, states: new Map() };
+      alike.set(key, lagging);
+      lagging.states.set(subscription, state);
+    }
+    return [...byRows.values()].flatMap((alike) => [...alike.values()]);
   }
 
   /** What a live subscriber knows that waits for the delivery in progress; `undefined` if it does not. */
@@ -300,17 +324,20 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     return { rows: knownRowsOf(after), pos: end, isExact: isComplete };
   }
 
-  /** Sends a difference to a subscriber that is behind, until its output buffer is full. */
-  catchUp(
-    subscription: QuerySubscription,
+  /** Sends a difference to those who are behind, to each until its output buffer is full. */
+  *catchUp(
+    { known, states }: LaggingSubscribers,
     events: readonly WindowEvent[],
     { pos, at }: { readonly pos: Pos; readonly at: Pos },
-  ): void {
-    const { state } = subscription;
-    const { rows, pos: from } = subscription.known;
-    const frames = this.#framesOf(events, { from, to: pos });
-    this.#pushAll(subscription, frames, { before: rows, events, pos: from, at });
-    if (subscription.state === state) subscription.state = { name: 'live' };
+  ): Steps {
+    const frames = this.#framesOf(events, { from: known.pos, to: pos });
+    const difference = { before: known.rows, events, pos: known.pos, at };
+    for (const [subscription, state] of states) {
+      if (subscription.state !== state) continue;
+      const pushes = this.#pushAll(subscription, frames, difference);
+      if (subscription.state === state) subscription.state = { name: 'live' };
+      if (this.#isDue(pushes)) yield;
+    }
   }
 }
 
