@@ -91,6 +91,20 @@ test('[LIM11] when there is no room, the user with most rows loses his live quer
   await expect(subscribe(on, greedy, 4)).rejects.toMatchObject({ message: 'rate.limited' });
 });
 
+test('[LIM11] no other window fails while one with many subscribers does', async () => {
+  const on = await setUpLive({ limits: { queryRows: 2 }, isHurried: true });
+  await on.create('/users/1', { a: 1 });
+  const many = Array.from({ length: 10 }, () => new FakeConnection('u1'));
+  for (const connection of many) await subscribe(on, connection, 10);
+  const other = new FakeConnection('u1');
+  await subscribe(on, other, 20);
+  await on.create('/users/2', { a: 2 });
+  await on.live.settled();
+  expect(other.summaries()).toEqual(['created /users/2']);
+  for (const connection of many)
+    expect(connection.summaries()).toEqual(['created /users/2', 'failed']);
+});
+
 test('[LIM4] a large difference pauses on a full output buffer, and the rest is sent once it drains', async () => {
   const on = await setUpLive();
   const connection = new SlowConnection('u1');

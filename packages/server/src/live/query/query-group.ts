@@ -456,7 +456,14 @@ export class QueryGroup {
     if (entered || this.window.isShort) this.#becomeStale();
     // If a read is pending, not all of this position is sent yet.
     if (this.#isStale) this.#delivered = { kind: 'partial', entering: entered };
-    this.#sending = this.#context.slice.run(this.#push(change, events, windowEdit.before));
+    const steps = this.#push(change, events, windowEdit.before);
+    if (this.#owner.makeRoomForRows(this, 0)) {
+      this.#sending = this.#context.slice.run(steps);
+      return;
+    }
+    // At once, so that no other window has to fail until its rows are gone.
+    while (!steps.next().done);
+    this.#failAll(tooManyRows());
   }
 
   *#push(
@@ -471,7 +478,6 @@ export class QueryGroup {
       const pushes = yield* this.#subscribers.deliver(events, pos, { before, at: change.pos });
       telemetry.record(change, pushes, span);
     } else this.#subscribers.skipTo(pos);
-    if (!this.#owner.makeRoomForRows(this, 0)) this.#failAll(tooManyRows());
   }
 
   /** Reads the rows again, and sends each subscriber the difference from what it knows. */
