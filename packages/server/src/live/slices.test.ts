@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { StoredObject } from '../store/stored-object.js';
 import {
+  bound,
   FakeConnection,
   itemOf,
   modelOf,
@@ -85,6 +86,41 @@ test('[LIM42] so is a change of a live query, and what its subscribers do meanwh
   for (const connection of others)
     expect(connection.summaries()).toEqual(['created /users/1', 'updated 2']);
   expect(raised.summaries()).toEqual(['entered /users/1']);
+});
+
+test('[LIM42] when a live query fails, its subscribers are told in several turns, and those who left it are not', async () => {
+  let isBroken = false;
+  const on = await setUpLive({
+    models: [modelOf({ read })],
+    isHurried: true,
+    wrap: (store) => ({
+      ...bound(store),
+      query: (query) => (isBroken ? Promise.reject(new Error('broken')) : store.query(query)),
+    }),
+  });
+  const connections = uids.map(() => new FakeConnection('u'));
+  const order = { keys: [{ field: 'a', descending: false }] };
+  const query = { r: '/users/*', scope: { names: ['users'], parents: [] }, order, limit: 10 };
+  for (const connection of connections) (await on.live.subscribeQuery(connection, query)).start();
+  await on.live.settled();
+  isBroken = true;
+  on.bus.held = [];
+  await on.create('/users/1', { a: 1 });
+  on.bus.held = undefined;
+  await on.live.resync();
+  while (receivedCount(connections) === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(receivedCount(connections)).toBeLessThan(connections.length);
+  isBroken = false;
+  const moved = connections.at(-1);
+  if (!moved) throw new Error('there are more');
+  moved.auth = { uid: 'u', data: { is: 'another' } };
+  on.live.authChanged(moved);
+  await on.set('/users/1', { a: 2 });
+  await on.live.settled();
+  expect(moved.summaries()).toEqual(['entered /users/1']);
+  for (const connection of connections.slice(0, -1))
+    expect(connection.summaries()).toEqual(['failed']);
+  expect(on.live.counts()).toMatchObject({ queries: 1, queryGroups: 1, queryRows: 1 });
 });
 
 /** A connection subscribed to thirty objects and thirty collections. */

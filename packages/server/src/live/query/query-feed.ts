@@ -163,8 +163,8 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
     this.#topicOf(group)?.setLoading(group, loading);
   }
 
-  fail(subscriptions: readonly QuerySubscription[], cause: unknown): void {
-    this.#registry.fail(subscriptions, cause);
+  failing(cause: unknown): (subscription: QuerySubscription) => void {
+    return this.#registry.failing(cause);
   }
 
   onEmpty(group: QueryGroup): void {

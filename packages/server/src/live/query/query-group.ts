@@ -53,7 +53,8 @@ export interface QueryGroupOwner {
   rowUnexpected(group: QueryGroup, r: string): void;
   /** While the group reads its rows, it has to receive all changes. */
   loading(group: QueryGroup, loading: boolean): void;
-  fail(subscriptions: readonly QuerySubscription[], cause: unknown): void;
+  /** Ends subscriptions with a `failed` push, one after the other. */
+  failing(cause: unknown): (subscription: QuerySubscription) => void;
   /** Runs a store read when the limiter allows: those of one user take turns. Rejects as the read does. */
   schedule<T>(usage: UserUsage | undefined, read: () => Promise<T>): DroppableTask<T>;
   /** Every change up to here was dispatched. */
@@ -336,12 +337,17 @@ export class QueryGroup {
     this.#owner.onEmpty(this);
   }
 
+  /** Nothing is sent to anybody until all have failed. */
   #failAll(error: unknown): void {
+    this.#sending = this.#context.slice.run(this.#fail(error));
+  }
+
+  #fail(error: unknown): Steps {
     this.#owner.loading(this, false);
     const joinRequests = this.#joinRequests;
     this.#joinRequests = [];
     for (const { reject } of joinRequests) reject(error);
-    this.#owner.fail([...this.#subscribers.members], error);
+    return this.#subscribers.endAll(this.#owner.failing(error));
   }
 
   #apply(change: CommittedChange): Promise<void> | undefined {
@@ -463,7 +469,8 @@ export class QueryGroup {
     }
     // At once, so that no other window has to fail until its rows are gone.
     while (!steps.next().done);
-    this.#failAll(tooManyRows());
+    const failing = this.#fail(tooManyRows());
+    while (!failing.next().done);
   }
 
   *#push(

@@ -165,6 +165,15 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     return pushes;
   }
 
+  /** Calls this for all who are there now and do not leave meanwhile; yields if there are many. */
+  *endAll(end: (subscription: QuerySubscription) => void): Steps {
+    for (const subscription of [...this.members]) {
+      if (this.members[subscription.slot] !== subscription) continue;
+      end(subscription);
+      if (this.#isDue(1)) yield;
+    }
+  }
+
   #isDue(pushes: number): boolean {
     const work = 1 + pushes + Math.floor(this.#bytes / bytesPerMember);
     this.#bytes = 0;
