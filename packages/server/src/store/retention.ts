@@ -40,7 +40,8 @@ export function publishedHistory<C extends Change>(
   const oldestRev = horizon.oldestRev(span.rev);
   const oldestTime = horizon.oldestTime(now);
   const complete =
-    entries.length === wanted &&
+    // Fewer than wanted where the page is large: what is missing otherwise are the first.
+    entries.length > 0 === wanted > 0 &&
     entries.every(
       (entry, index) =>
         entry.rev === span.after + 1 + index && entry.rev >= oldestRev && entry.at >= oldestTime,

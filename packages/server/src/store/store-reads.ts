@@ -101,6 +101,9 @@ export interface Changes {
   readonly more?: true | undefined;
 }
 
+/** Characters of JSON at which a page of a history ends, with at least one change. */
+export const historyPageSize = 512 * 1024;
+
 /** Characters of JSON at which a page of changes ends, with at least one. */
 export const changesPageSize = 1024 * 1024;
 

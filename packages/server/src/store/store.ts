@@ -93,7 +93,8 @@ export interface Store {
 
   /**
    * The object and its history after revision `after`, from one moment. `entries` ascend by rev
-   * without a gap from `after + 1`, at most `limit` of them; where the stored history does not
+   * without a gap from `after + 1`, at most `limit` of them, and about as many as `historyPageSize`
+   * says; where the stored history does not
    * reach back that far (pruned, or scrubbed by a delete), `complete` is false and `entries` empty.
    * A deleted object has only its deletion. For an object that never existed, nothing is missing.
    * With `options` it rejects as `query` does, and so do the two below.

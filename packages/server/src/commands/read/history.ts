@@ -11,7 +11,7 @@ import { visibleDelta } from '../../live/push/visibility.js';
 import { isLastSeen, refuseAbsent } from '../../model/deleted.js';
 import type { Model } from '../../model/model.js';
 import { pushView, visibleBody } from '../../model/view/view.js';
-import { estimateBytes } from '../../objects/estimate-bytes.js';
+import { estimateBytes, estimateChangeBytes } from '../../objects/estimate-bytes.js';
 import { judgedAsNewest } from '../../objects/judged-again.js';
 import { storeFailure } from '../../objects/unavailable.js';
 import { pageBytes } from '../../platform/limits.js';
@@ -23,9 +23,10 @@ import type { Change, StoredObject } from '../../store/stored-object.js';
 import { auditRead } from '../admin-audit.js';
 import { lookupsSettled } from '../existing-object.js';
 import { requestModel } from '../request-model.js';
-import { type CommandContext, type Handler, requesterOf } from '../services.js';
+import { type CommandContext, chargeFor, type Handler, requesterOf } from '../services.js';
 
-/** Revisions per read of the store: a compromise between speed and memory, as they may be large. */
+/** Revisions of the first page and of later ones: they may be large, and need not all fit. */
+const firstPage = 8;
 const pageSize = 32;
 
 /** Revisions that one command looks through, where most of them changed only hidden fields. */
@@ -81,8 +82,11 @@ class HistoryPage {
     const entries: HistoryEntry[] = [];
     let left = pageBytes(services.limits);
     let end = Math.min(head.rev, this.#before - 1);
+    let size = firstPage;
     for (let visited = 0; ; ) {
-      const page = await this.#pageUpTo(end);
+      // One more shows whether there are more.
+      const page = await this.#pageUpTo(end, Math.min(size, this.#limit - entries.length + 1));
+      size = Math.min(2 * size, pageSize);
       // Deleted meanwhile: what is read already was there when it was.
       if (page.object?.deleted && entries.length === 0) return await this.#absent(page.object);
       const hidden = await this.#hiddenFields(page.object);
@@ -94,6 +98,8 @@ class HistoryPage {
           return { entries, next: change.rev + 1 };
         }
         if (entry) entries.push(entry);
+        // What is sent is charged with the response.
+        else await chargeFor(this.#context, estimateChangeBytes({ change }));
         visited += 1;
       }
       end -= page.entries.length;
@@ -103,8 +109,8 @@ class HistoryPage {
   }
 
   /** The revisions up to `end`, ascending, as far as they are kept and a page reaches. */
-  async #pageUpTo(end: number): Promise<History> {
-    let lowest = Math.max(0, end - pageSize);
+  async #pageUpTo(end: number, size: number): Promise<History> {
+    let lowest = Math.max(0, end - size);
     let page = await this.#between(lowest, end);
     if (page.complete) return page;
     // The oldest kept revision is in here: the search ends at the first one after which all are.
@@ -118,10 +124,18 @@ class HistoryPage {
     return page;
   }
 
+  /** In several reads where they are large. */
   async #between(after: number, end: number): Promise<History> {
-    if (this.#slice.isOver) await this.#slice.rest();
     const { store } = this.#context.services;
-    return await store.history(this.#r, after, end - after, this.#time.patience);
+    const entries: Change[] = [];
+    for (;;) {
+      if (this.#slice.isOver) await this.#slice.rest();
+      const at = after + entries.length;
+      const page = await store.history(this.#r, at, end - at, this.#time.patience);
+      if (!page.complete) return page;
+      entries.push(...page.entries);
+      if (page.entries.length === 0 || after + entries.length >= end) return { ...page, entries };
+    }
   }
 
   async #hiddenFields(object: StoredObject | undefined): Promise<readonly string[]> {

@@ -21,6 +21,7 @@ export async function hiddenFieldsAt(
     model,
     r,
     rev,
+    (bytes) => void pushTarget.charge?.(bytes),
   );
   if (!data) return undefined;
   const { version } = model;

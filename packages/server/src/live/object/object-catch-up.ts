@@ -2,7 +2,7 @@ import { fail } from '@really/protocol';
 import { isLastSeen, refuseAbsent } from '../../model/deleted.js';
 import type { Model } from '../../model/model.js';
 import { mayHide } from '../../model/view/view.js';
-import { estimateBytes } from '../../objects/estimate-bytes.js';
+import { estimateBytes, estimateChangeBytes } from '../../objects/estimate-bytes.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import { beginCatchUp } from '../catch-up/begin-catch-up.js';
@@ -95,7 +95,7 @@ export class ObjectCatchUp {
       mode = 'revisions';
       this.#pushPage(subscription, authorized, replay);
       // Afterwards, because a target that has to wait takes no push.
-      void subscription.session.pushTarget.charge?.(estimateBytes(authorized.object.data));
+      charge(subscription, authorized);
       if (subscription.rev < authorized.object.rev) continue;
       this.#goLive(subscription, authorized);
       // After a snapshot the replay is no longer at the subscription's revision.
@@ -252,6 +252,13 @@ export class ObjectCatchUp {
     if (!model) throw fail('model.unknown');
     return model;
   }
+}
+
+/** For what was read. */
+function charge({ session: { pushTarget } }: ObjectSubscription, { object, page }: AuthorizedPage) {
+  void pushTarget.charge?.(estimateBytes(object.data));
+  if (page.kind !== 'revisions') return;
+  for (const change of page.changes) void pushTarget.charge?.(estimateChangeBytes({ change }));
 }
 
 function pageFor(

@@ -28,3 +28,15 @@ test('[PSH4] after a snapshot, the revisions before it count for those that foll
   await set(r, { a: 11 });
   expect(await earlier(10)).toEqual([[11, 10]]);
 });
+
+test('[PSH4] a large revision that the subscriber has does not hide those that follow', async () => {
+  const { create, set, store, platform } = await setUpLive();
+  await create(r, { b: 'x'.repeat(600_000) });
+  for (const a of [2, 3]) await set(r, { a });
+  const replay = new ObjectReplay(
+    { store, platform, limits: defaultLimits },
+    { r, version: 1, partial: false },
+  );
+  const page = await replay.next(1);
+  expect(page.kind === 'revisions' && page.changes.map(({ rev }) => rev)).toEqual([2, 3]);
+});

@@ -99,7 +99,11 @@ export class ObjectReplay {
   async #read(after: number): Promise<History> {
     if (after > 0) {
       const history = await this.#history(after - 1, pageSize + 1);
-      if (history.complete || history.object?.deleted) return history;
+      const { object, entries, complete } = history;
+      // It alone may be as large as a page.
+      const isCut = complete && entries.length === 1 && after < (object?.rev ?? 0);
+      if (isCut) return withFirst(entries, await this.#history(after, pageSize));
+      if (complete || object?.deleted) return history;
     }
     return await this.#history(after, pageSize);
   }
@@ -150,6 +154,10 @@ export class ObjectReplay {
   #newReads(): FairHistoryReader {
     return new FairHistoryReader(this.#context, this.#options.owner ?? '');
   }
+}
+
+function withFirst(first: readonly Change[], history: History): History {
+  return history.complete ? { ...history, entries: [...first, ...history.entries] } : history;
 }
 
 function recordEarlier(fieldRevisions: FieldRevisions, change: Change): void {

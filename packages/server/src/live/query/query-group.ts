@@ -185,12 +185,13 @@ export class QueryGroup {
       this.#enqueue(change);
       return;
     }
+    let pending: Promise<void> | undefined;
     try {
-      const pending = this.#apply(change);
-      if (pending || this.#isStale || this.#sending) this.#startWorker(pending);
+      pending = this.#apply(change);
     } catch (error) {
       this.#failAll(error);
     }
+    if (pending || this.#isStale || this.#sending) this.#startWorker(pending);
   }
 
   /** Reads the window again and sends each subscriber the difference. `askedBy`: see there. */
@@ -503,9 +504,9 @@ export class QueryGroup {
       this.#read(model, { owner, isCharged: askedBy !== undefined }),
     );
     this.#dropRead = drop;
-    const found = await result;
-    if (!found || this.#isDiscarding) return;
-    const { joinRequests, pos, hits, after } = found;
+    const read = await result;
+    if (!read || this.#isDiscarding) return;
+    const { joinRequests, pos, hits, after } = read;
     if (!this.#owner.makeRoomForRows(this, hits.length - this.window.size)) {
       return this.#failAll(tooManyRows());
     }

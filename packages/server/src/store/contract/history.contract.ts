@@ -45,6 +45,19 @@ export function historyContract(open: OpenStore): void {
       expect(await revs('/users/1', 2, 0)).toEqual({ revs: [], complete: true });
     });
 
+    test('fewer where they are large, but one at least', async () => {
+      const writes = [creation('/users/1', { n: 'x'.repeat(300_000) })];
+      for (const size of [300_000, 600_000, 100, 100]) {
+        const before = writes.at(-1)?.object;
+        if (before) writes.push(update(before, { n: 'x'.repeat(size) }));
+      }
+      await subject.commit(...writes);
+      expect(await revs('/users/1', 0)).toEqual({ revs: [1, 2], complete: true });
+      expect(await revs('/users/1', 2)).toEqual({ revs: [3], complete: true });
+      expect(await revs('/users/1', 3)).toEqual({ revs: [4, 5], complete: true });
+      expect(await revs('/users/1', 1, 1)).toEqual({ revs: [2], complete: true });
+    });
+
     test('[RET1] it reaches as far back as revisions are kept, and no further', async () => {
       await subject.commit(...life('/users/1', 11));
       expect(await revs('/users/1', 0)).toEqual({ revs: [], complete: false });

@@ -3,7 +3,7 @@ import type { CollectionLayout, LayoutIndex } from '../collection-layout.js';
 import { textsAt } from '../reference-path.js';
 import { type Horizon, horizonOf, publishedHistory } from '../retention.js';
 import { UniqueClash } from '../store-errors.js';
-import type { History, LoggedChange } from '../store-reads.js';
+import { type History, historyPageSize, type LoggedChange } from '../store-reads.js';
 import type {
   Change,
   CommittedChange,
@@ -168,7 +168,15 @@ export class MemoryCollection {
     const { object } = kept;
     const stored = kept.history.filter((entry) => entry.rev > span.after);
     const published = publishedHistory(stored, { ...span, rev: object.rev }, this.#horizon, now);
-    return { object, entries: published.entries.map(asChange), complete: published.complete };
+    const entries: Change[] = [];
+    let left = historyPageSize;
+    for (const entry of published.entries) {
+      if (left <= 0) break;
+      const change = asChange(entry);
+      entries.push(change);
+      left -= JSON.stringify(change).length;
+    }
+    return { object, entries, complete: published.complete };
   }
 
   /** The creations of living objects, unordered. */

@@ -146,7 +146,8 @@ class SqliteExportReader implements ExportReader {
    * pruned.
    */
   #history(head: { row: ObjectRow; last: Pos; born: Pos }): readonly PublishedRow[] {
-    const recent = this.#histories.entries(head, { after: 0, limit: Number.POSITIVE_INFINITY });
+    const all = { after: 0, limit: Number.POSITIVE_INFINITY, size: Number.POSITIVE_INFINITY };
+    const recent = this.#histories.entries(head, all);
     const [, deleted] = head.row;
     if (deleted === 1 || recent[0]?.[2] === ('create' satisfies Change['type'])) return recent;
     const creation = this.#histories.at(head.born);

@@ -186,7 +186,8 @@ class Rewinding {
   }
 
   async #dataAt(r: string, rev: number): Promise<JsonObject | undefined> {
-    const data = await dataAtRevision(this.#reads, this.#model, r, rev);
+    const charge = (bytes: number) => this.#room.charge(bytes);
+    const data = await dataAtRevision(this.#reads, this.#model, r, rev, charge);
     this.#room.take(estimateBytes(data));
     return data;
   }

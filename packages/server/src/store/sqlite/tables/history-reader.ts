@@ -1,4 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
+import { historyPageSize } from '../../store-reads.js';
 import type { Pos } from '../../stored-object.js';
 import { isMissingTable } from '../errors.js';
 import { locate } from './location.js';
@@ -8,6 +9,8 @@ import { collectionTable } from './schema.js';
 export interface RevisionRange {
   readonly after: number;
   readonly limit: number;
+  /** Characters at which it ends, with at least one change; `historyPageSize` by default. */
+  readonly size?: number | undefined;
 }
 
 /** An object and the position of its last change. */
@@ -34,7 +37,7 @@ export class HistoryReader {
     this.#db = db;
     this.#previous = db.prepare('SELECT previous FROM changes WHERE pos = ?').pluck();
     this.#change = db
-      .prepare(`SELECT previous, ${publishedColumns('changes')} FROM changes WHERE pos = ?`)
+      .prepare(`SELECT ${publishedColumns('changes')} FROM changes WHERE pos = ?`)
       .raw();
   }
 
@@ -49,37 +52,35 @@ export class HistoryReader {
   }
 
   /**
-   * The stored changes from `after + 1` on, ascending, at most `limit`. Call it in the same
+   * The stored changes from `after + 1` on, ascending, as many as the range allows. Call it in the same
    * transaction as `head`. `tick` is called for each change visited.
    */
   entries(
     { row: [current], last }: StoredHead,
-    { after, limit }: RevisionRange,
+    { after, limit, size = historyPageSize }: RevisionRange,
     tick: () => void = () => {},
   ): PublishedRow[] {
-    const found: PublishedRow[] = [];
+    const positions: Pos[] = [];
     let pos: Pos | undefined = last;
     for (let rev = current; rev > after && pos; rev--) {
       tick();
-      if (rev > after + limit) {
-        pos = this.#previous.get(pos) as Pos | undefined;
-        continue;
-      }
-      const row = this.#change.get(pos) as readonly [previous: Pos, ...PublishedRow] | undefined;
-      if (!row) break;
-      const [previous, ...change] = row;
-      found.push(change);
-      pos = previous;
+      if (rev <= after + limit) positions.push(pos);
+      pos = this.#previous.get(pos) as Pos | undefined;
     }
-    return found.reverse();
+    const found: PublishedRow[] = [];
+    let left = size;
+    for (let at = positions.pop(); at !== undefined && left > 0; at = positions.pop()) {
+      const row = this.at(at);
+      if (!row) continue;
+      found.push(row);
+      left -= sizeOf(row);
+    }
+    return found;
   }
 
   /** The change at a position, if it is still there. */
   at(pos: Pos): PublishedRow | undefined {
-    const found = this.#change.get(pos) as readonly [previous: Pos, ...PublishedRow] | undefined;
-    if (!found) return undefined;
-    const [, ...row] = found;
-    return row;
+    return this.#change.get(pos) as PublishedRow | undefined;
   }
 
   #prepare(collection: string): Statement | undefined {
@@ -97,4 +98,8 @@ export class HistoryReader {
       throw error;
     }
   }
+}
+
+function sizeOf([, , , , , , touched, delta, created]: PublishedRow): number {
+  return 200 + (touched?.length ?? 0) + (delta?.length ?? 0) + (created?.length ?? 0);
 }
