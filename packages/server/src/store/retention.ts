@@ -12,15 +12,28 @@ export interface Horizon {
   readonly oldestTime: (now: number) => number;
 }
 
+/**
+ * Revisions kept of one object at most, whatever its model says: a deletion removes them in one
+ * commit, for which all other writes wait.
+ */
+export const mostRevisions = 20_000;
+
 /** Default: `defaultHistory` revisions, where a model sets neither a number nor an age. */
+export function revisionsKept(
+  { history, age }: CollectionLayout['retention'],
+  defaultHistory: number,
+): number {
+  return Math.min(mostRevisions, history ?? (age === undefined ? defaultHistory : mostRevisions));
+}
+
 export function horizonOf(
   retention: CollectionLayout['retention'] | undefined,
   defaultHistory: number,
 ): Horizon {
   const age = retention?.age;
-  const kept = retention?.history ?? (age === undefined ? defaultHistory : undefined);
+  const kept = revisionsKept(retention ?? {}, defaultHistory);
   return {
-    oldestRev: (rev) => (kept === undefined ? 1 : Math.max(1, rev - kept + 1)),
+    oldestRev: (rev) => Math.max(1, rev - kept + 1),
     oldestTime: (now) => (age === undefined ? Number.NEGATIVE_INFINITY : now - age),
   };
 }

@@ -3,9 +3,12 @@ import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { simulatedPlatform } from '../../../platform/simulated.js';
 import { alone, creation, deletion, each, layout, update } from '../../contract/sample-writes.js';
+import { horizonOf, mostRevisions } from '../../retention.js';
 import type { Store } from '../../store.js';
 import type { StoredObject } from '../../stored-object.js';
 import { Scratch } from '../scratch.fixture.js';
+import type { ChangeLog } from './change-log.js';
+import { Pruning } from './pruning.js';
 
 const scratch = Scratch.each();
 
@@ -108,4 +111,18 @@ test('[DEL3] all content of a deleted object, from the file', async () => {
   await store.commit(each(deletion(changed.object)));
   await store.close();
   expect(readFileSync(file).includes(secret)).toBe(false);
+});
+
+test('[RET1] of an object no more are kept than a deletion may remove in one commit', () => {
+  const removed: number[] = [];
+  const log = { prune: (_: number, pos: number, rev: number) => removed.push(pos - rev) };
+  for (const retention of [{ age: 2_592_000_000 }, { history: 1_000_000 }]) {
+    const pruning = new Pruning(log as unknown as ChangeLog, { history: 1000 });
+    for (let rev = 1; rev <= mostRevisions + 10_000; rev++) {
+      pruning.afterWrite(1, rev, rev, layout('users', [], retention));
+    }
+    expect(horizonOf(retention, 1000).oldestRev(mostRevisions + 10)).toBe(11);
+  }
+  // Few are removed at a time.
+  expect(removed).toEqual([1, 2, 3, 4].map(() => mostRevisions));
 });

@@ -1,8 +1,12 @@
 import type { CollectionLayout } from '../../collection-layout.js';
+import { revisionsKept } from '../../retention.js';
 import type { Pos } from '../../stored-object.js';
 import type { SqliteConfig } from '../config.js';
 import type { ChangeLog } from './change-log.js';
 import type { Collections } from './collections.js';
+
+/** Revisions of one object that are removed together. */
+const mostPruned = 5000;
 
 /** Writes after which changes are checked for their age. */
 const sweepEvery = 256;
@@ -24,7 +28,8 @@ export class Pruning {
 
   /**
    * Finding the end of a history follows all that is kept, so it is pruned when it is twice as long
-   * as it should be: two steps per write on average.
+   * as it should be: two steps per write on average. A very long one is pruned earlier, so that no
+   * commit removes much: some more steps per write.
    */
   afterWrite(
     collection: number,
@@ -33,10 +38,9 @@ export class Pruning {
     layout: CollectionLayout | undefined,
   ): void {
     this.#writes += 1;
-    const { history, age } = layout?.retention ?? {};
-    const kept = history ?? (age === undefined ? this.#defaultHistory : undefined);
-    if (kept === undefined || rev <= kept) return;
-    const slack = Math.max(16, kept);
+    const kept = revisionsKept(layout?.retention ?? {}, this.#defaultHistory);
+    if (rev <= kept) return;
+    const slack = Math.min(Math.max(16, kept), mostPruned);
     if ((rev - kept) % slack === 0) this.#log.prune(collection, pos, rev - kept);
   }
 
