@@ -5,6 +5,7 @@ import { Readings } from '../../platform/readings.fixture.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
 import {
   clientFrame,
+  heldCommand,
   openTestGateway,
   RawClient,
   serverFrames,
@@ -92,6 +93,32 @@ test('[LIM30] messages count until their commands are answered, such as writes t
   for (let tag = 1; tag < 5; tag++) heavy.send({ tag, cmd: 'update', r: `/a/${tag}`, filler });
   expect(await heavy.closed).toEqual({ code: 1013 });
   expect(used()).toBe(0);
+  await server.close();
+});
+
+test('[LIM30] small messages that wait count with what they take, until they are handled', async () => {
+  const readings = new Readings();
+  const held = heldCommand({ body: {} });
+  const server = await openTestGateway({
+    limits: { inFlight: 1 },
+    metrics: readings,
+    commands: { update: held.command },
+  });
+  const used = () => readings.read('really_limit_used limits.input');
+  const raw = new RawClient(server.port);
+  await raw.upgrade();
+  const accessToken = await server.tokens.mint({ uid: 'amal' });
+  raw.write(clientFrame(JSON.stringify({ tag: 1, cmd: 'initialize', accessToken })));
+  await raw.until((received) => received.includes('initialized'));
+  raw.write(clientFrame('{"tag":2,"cmd":"update"}'));
+  await held.asked;
+  const ping = clientFrame('{"tag":3,"cmd":"ping"}');
+  raw.write(Buffer.concat([...Array(500).fill(ping), clientFrame('{"tag":4,"cmd":"ping"}')]));
+  await expect.poll(used).toBeGreaterThan(125 * kib);
+  held.answer();
+  await raw.until((received) => received.includes('"tag":4'));
+  expect(used()).toBe(0);
+  raw.socket.destroy();
   await server.close();
 });
 

@@ -93,6 +93,8 @@ export class Connection
   #unfinished = 0;
   /** Bytes of messages with commands in flight, as last counted. */
   #inFlight = 0;
+  /** What counts as unread input, as last set; 0 if it is too little. */
+  #counted = 0;
   #proceeding = false;
   #state: 'open' | 'finishing' | 'draining' | 'closing' = 'open';
   #hasClosed = false;
@@ -204,18 +206,20 @@ export class Connection
     this.#activeAt = this.#deps.platform.clock.monotonic();
     this.#deps.metrics.received(data.length);
     this.#messageComplete(data.length);
-    if (isBinary) {
-      this.close(closeCodes.unsupported);
-    } else if (this.#backlog) {
-      this.#backlog.push(data);
-      this.#backlogBytes += data.length + perPiece;
-    } else if (this.#admit(data.length)) {
-      this.#handle(data);
-    } else {
-      this.#backlog = [data];
-      this.#backlogBytes = data.length + perPiece;
-      this.#ws.pause();
-    }
+    if (isBinary) this.close(closeCodes.unsupported);
+    else if (!this.#backlog && this.#admit(data.length)) this.#handle(data);
+    else this.#queue(data);
+  }
+
+  #queue(data: Buffer): void {
+    if (!this.#backlog) this.#ws.pause();
+    this.#backlog ??= [];
+    this.#backlog.push(data);
+    const before = this.#backlogBytes;
+    this.#backlogBytes += data.length + perPiece;
+    const isWorthCounting =
+      Math.floor(before / worthCounting) < Math.floor(this.#backlogBytes / worthCounting);
+    if (isWorthCounting) this.#setUnread();
   }
 
   pinged(payload: Buffer): void {
@@ -289,6 +293,7 @@ export class Connection
     this.#proceeding = false;
     if (next < backlog.length) backlog.splice(0, next);
     else if (this.open) this.#resumeReading();
+    if (this.#counted !== 0) this.#recount();
   }
 
   get open(): boolean {
@@ -447,14 +452,14 @@ export class Connection
   #countUnread(): void {
     if (this.#state === 'closing') return;
     // An oversized message of an unauthenticated client is refused before it is complete.
-    const { unread, limits } = this.#deps;
+    const { limits } = this.#deps;
     if (
       this.#session.isUnauthenticated &&
       this.#unfinished > 2 * limits.messageBeforeInitialize + largestChunk
     ) {
       this.close(closeCodes.tooBig);
     } else {
-      unread.set(this, this.#unfinished + this.#backlogBytes + this.#inFlight);
+      this.#setUnread();
     }
   }
 
@@ -472,7 +477,13 @@ export class Connection
   #recount(): void {
     if (this.#state === 'closing') return;
     this.#inFlight = this.#session.heldBytes;
-    this.#deps.unread.set(this, this.#unfinished + this.#backlogBytes + this.#inFlight);
+    this.#setUnread();
+  }
+
+  #setUnread(): void {
+    const bytes = this.#unfinished + this.#backlogBytes + this.#inFlight;
+    this.#counted = bytes < worthCounting ? 0 : bytes;
+    this.#deps.unread.set(this, bytes);
   }
 
   /** It was a control frame, which is not kept. */
