@@ -1,4 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Timers } from '../../platform/platform.js';
 import type { Origins } from './origins.js';
 
 /** A refusal in the format of the socket's path: `{"code":…,"reason":…}` (rules CON2, CON3). */
@@ -71,8 +72,10 @@ export class RefusedRequest extends Error {
   }
 }
 
-/** Milliseconds that a refused client may keep its side open. */
-const linger = 2000;
+/**
+ * Milliseconds that a refused client may go on sending: closing at once would cut the response off.
+ */
+export const linger = 2000;
 
 /** Refuses a plain request. Pages of other origins may read why. */
 export function refuseRequest(
@@ -87,12 +90,17 @@ export function refuseRequest(
 }
 
 /** Refuses an upgrade: responds on the bare socket and ends it. */
-export function refuseUpgrade(request: IncomingMessage, refusal: HttpRefusal): void {
+export function refuseUpgrade(
+  request: IncomingMessage,
+  refusal: HttpRefusal,
+  timers: Pick<Timers, 'after'>,
+): void {
   const { socket } = request;
   const { head, body } = refusalText(refusal);
   socket.on('error', ignore);
-  socket.setTimeout(linger, () => socket.destroy());
-  // Further input is read and dropped: closing at once would cut the response off.
+  const timer = timers.after(linger, () => socket.destroy());
+  socket.once('close', () => timer.cancel());
+  // Further input is read and dropped.
   socket.resume();
   socket.end(request.method === 'HEAD' ? head : head + body);
 }

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -236,3 +236,19 @@ async function presented(port: number): Promise<string | undefined> {
   socket.destroy();
   return String(subject.CN);
 }
+
+test('[DUR5] a refused upgrade is cut off after 2 s, even if the client goes on sending', async () => {
+  const platform = simulatedPlatform({ seed: 1 });
+  const server = await openTestGateway({ platform });
+  const client = connectTcp({ port: server.port, allowHalfOpen: true });
+  client.on('error', () => {});
+  client.write(upgradeRequest('/v9/socket'));
+  client.resume();
+  await once(client, 'end');
+  platform.advance(2000);
+  while (!client.destroyed) {
+    client.write('x');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await server.close();
+});

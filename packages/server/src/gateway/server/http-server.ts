@@ -8,6 +8,7 @@ import type { ServerConfig } from '../options.js';
 import { awaitContinue } from './expect-continue.js';
 import {
   type HttpRefusal,
+  linger,
   refusals,
   refusalText,
   refuseRequest,
@@ -90,7 +91,7 @@ export function createHttpServer(
   server.on('checkExpectation', output.inOrder(refuseExpectation));
   // Without a listener Node would close the connection.
   server.on('connect', (request: http.IncomingMessage) =>
-    refuseUpgrade(request, refusals.unknownMethod),
+    refuseUpgrade(request, refusals.unknownMethod, timers),
   );
   return server;
 }
@@ -113,11 +114,6 @@ function hostsOf({ rawHeaders }: http.IncomingMessage): number {
 const requestLine = /^[A-Z]{1,32} \S+ HTTP\/1\.[01]\r\n/i;
 
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
-
-/**
- * Milliseconds that a refused client may go on sending: closing at once would cut the response off.
- */
-const linger = 2000;
 
 /** Answers malformed requests, if the socket can still be written to. */
 class MalformedRequests {

@@ -65,6 +65,6 @@ export class RequestRouter {
 
   #refuse(request: IncomingMessage, refusal: HttpRefusal): void {
     this.#unknownHosts.add();
-    refuseUpgrade(request, refusal);
+    refuseUpgrade(request, refusal, this.#options.platform.timers);
   }
 }

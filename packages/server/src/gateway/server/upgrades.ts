@@ -78,7 +78,7 @@ export class Upgrades {
 
   #refuse(request: IncomingMessage, refusal: HttpRefusal): void {
     this.#deps.metrics.refused(refusal.code);
-    refuseUpgrade(request, refusal);
+    refuseUpgrade(request, refusal, this.#deps.platform.timers);
   }
 }
 
