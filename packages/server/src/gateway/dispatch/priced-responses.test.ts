@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '@really/protocol';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { simulatedPlatform } from '../../platform/simulated.js';
 import {
   clientFrame,
@@ -209,6 +209,67 @@ test('[LIM37] over HTTP the next response waits as long', async () => {
   platform.advance(200);
   await second;
   await server.close();
+});
+
+/** A gateway with a rate, whose requests a test can count, and how to ask it over HTTP. */
+async function pricedGateway() {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  const requests = vi.spyOn(PricedResponses.prototype, 'run');
+  const ran: string[] = [];
+  const server = await openTestGateway({
+    platform,
+    commands: {
+      get: async ({ auth }) => {
+        ran.push(auth.uid);
+        return await big();
+      },
+    },
+    config: { rates: { ...noRates, bytes: 1000 } },
+  });
+  const ask = async (uid: string, signal: AbortSignal | null = null) => {
+    const token = await server.tokens.mint({ uid, authType: 'anonymous' });
+    const headers = { authorization: `Bearer ${token}`, 'accept-encoding': 'identity' };
+    return await (await fetch(`${server.url}/v0.1/a/1`, { headers, signal })).text();
+  };
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const untilReceived = (count: number) => until(() => requests.mock.calls.length === count);
+  const untilRefused = () =>
+    until(() => requests.mock.settledResults.some(({ type }) => type === 'rejected'));
+  const close = async () => {
+    await server.close();
+    requests.mockRestore();
+  };
+  return { platform, ran, ask, untilReceived, untilRefused, close };
+}
+
+test('[LIM37] over HTTP an anonymous user in debt does not delay another one of the same address', async () => {
+  const { platform, ran, ask, untilReceived, close } = await pricedGateway();
+  await ask('debtor');
+  const waiting = [ask('debtor'), ask('debtor'), ask('debtor')];
+  await untilReceived(4);
+  await ask('other');
+  expect(ran).toEqual(['debtor', 'other']);
+  platform.advance(60_000);
+  await Promise.all(waiting);
+  expect(ran).toEqual(['debtor', 'other', 'debtor', 'debtor', 'debtor']);
+  await close();
+});
+
+test('[LIM37] over HTTP a request whose client has left while it waited is not carried out', async () => {
+  const { platform, ran, ask, untilReceived, untilRefused, close } = await pricedGateway();
+  await ask('debtor');
+  const leaving = new AbortController();
+  const left = ask('debtor', leaving.signal);
+  await untilReceived(2);
+  leaving.abort();
+  await expect(left).rejects.toMatchObject({ name: 'AbortError' });
+  await untilRefused();
+  platform.advance(60_000);
+  await ask('debtor');
+  expect(ran).toEqual(['debtor', 'debtor']);
+  await close();
 });
 
 test('[LIM27] a body is charged to the uid that sends it', async () => {
