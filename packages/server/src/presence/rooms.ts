@@ -108,7 +108,7 @@ export class Rooms {
 
   /**
    * Rule PRS1. With a state the connection appears to the others; without one it only watches.
-   * Rejects with 400, 403, 404, 409, 410 or 429.
+   * Rejects with 400, 403, 404, 409, 410, 429 or 503.
    */
   async join(
     target: PushTarget,
@@ -143,7 +143,7 @@ export class Rooms {
     membership.room?.sendList(membership);
   }
 
-  /** Rule PRS3. Rejects with 400, 403, 404, 409 or 429. Call the result as that of `join`. */
+  /** Rule PRS3. Rejects with 400, 403, 404, 409, 429 or 503. Call the result as that of `join`. */
   async present(target: PushTarget, topic: RoomTopic, change: JsonObject): Promise<() => void> {
     const membership = this.#membershipOf(target, topic);
     const { connection } = membership;
