@@ -28,6 +28,15 @@ window.count = async () => {
   await write.queued;
   window.last = write;
 };
+window.takeBack = async () => {
+  const taken = new AbortController();
+  const { signal } = taken;
+  const write = really.object('/counts/1').update((u) => u.addNumber('n', 1), { signal });
+  await write.queued;
+  taken.abort();
+  await write.catch(() => {});
+  return write.state;
+};
 window.state = () => really.connection.getSnapshot().state;
 window.pending = () => really.connection.getSnapshot().pendingWrites;
 window.connect = () => really.connection.connect();
@@ -177,4 +186,27 @@ inChromium('[TSC8] another user never sends what is kept; its own user does', as
   await ready(again);
   await pendingOf(again).toBe(0);
   await expect.poll(() => valueIn(second)).toBe(2);
+});
+
+inChromium('[TSC8] [TSC1] what is taken back without a server is refused, and gone', async () => {
+  await using app = await countingApp();
+  await using pages = await pageServer();
+  const first = await ServerProcess.start({ dir: app.dir });
+  const { port } = new URL(first.url);
+  await createCount(first);
+  await using person = await openBrowser();
+  const page = await person.open(addressOf(pages, first, 'amal'));
+  await ready(page);
+  await stateOf(page).toBe('connected');
+  await first.kill();
+  await stateOf(page).not.toBe('connected');
+  expect(await call(page, 'takeBack')).toBe('refused');
+  await call(page, 'count');
+  await page.reload();
+  await ready(page);
+  await pendingOf(page).toBe(1);
+  await using second = await ServerProcess.start({ dir: app.dir, args: ['--port', port] });
+  await reconnected(page);
+  await pendingOf(page).toBe(0);
+  expect(await valueIn(second)).toBe(1);
 });
