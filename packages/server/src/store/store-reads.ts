@@ -83,8 +83,8 @@ export interface Created {
   readonly more?: true | undefined;
 }
 
-/** Characters of JSON at which a page of creations ends, with at least one. */
-export const createdPageSize = 1024 * 1024;
+/** Characters of JSON at which a page of creations or changes ends, with at least one. */
+export const readPageSize = 1024 * 1024;
 
 export interface CreatedEntry {
   readonly pos: Pos;
@@ -103,9 +103,6 @@ export interface Changes {
 
 /** Characters of JSON at which a page of a history ends, with at least one change. */
 export const historyPageSize = 512 * 1024;
-
-/** Characters of JSON at which a page of changes ends, with at least one. */
-export const changesPageSize = 1024 * 1024;
 
 export interface Outdated {
   readonly objects: readonly StoredObject[];

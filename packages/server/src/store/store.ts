@@ -103,7 +103,7 @@ export interface Store {
 
   /**
    * Creations in a collection after position `after`, ascending, at most `limit`, and about as many
-   * as `createdPageSize` says: `more` where one of these ended the page. `through` is the position
+   * as `readPageSize` says: `more` where one of these ended the page. `through` is the position
    * up to which the result is complete: without `more` it is the position of the store at the
    * moment of reading. Omits objects deleted since. `gone` where the
    * store no longer has everything since then, or never had that position. A creation is kept as
@@ -113,7 +113,7 @@ export interface Store {
 
   /**
    * All changes of objects in a scope after position `after`, ascending, at most `limit`, and about
-   * as many as `changesPageSize` says: `more` where that ended the page. `through` and `gone` as for
+   * as many as `readPageSize` says: `more` where that ended the page. `through` and `gone` as for
    * `created`. A deleted object has only its deletion. Also `gone` where the history of any object
    * of the collection was cut off after that position.
    */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createdPageSize, type Scope } from '../store-reads.js';
+import { readPageSize, type Scope } from '../store-reads.js';
 import { creation, deletion, layout, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
@@ -44,7 +44,7 @@ export function createdContract(open: OpenStore): void {
     });
 
     test('a page ends where it has enough bytes, with at least one, and says that there is more', async () => {
-      const text = 'x'.repeat(createdPageSize / 4);
+      const text = 'x'.repeat(readPageSize / 4);
       await subject.commit(creation('/users/1', { text: text.repeat(5) }));
       await subject.commit(...[2, 3, 4, 5].map((id) => creation(`/users/${id}`, { text })));
       const pages: string[][] = [];

@@ -20,12 +20,11 @@ import { QueryTimeout, StoreUnavailable } from '../store-errors.js';
 import {
   type Changes,
   type Created,
-  changesPageSize,
-  createdPageSize,
   type History,
   type Order,
   type Outdated,
   type Query,
+  readPageSize,
   type Scope,
 } from '../store-reads.js';
 import type { ObjectWithHistory, Pos, StoredObject } from '../stored-object.js';
@@ -158,7 +157,7 @@ class MemoryStore implements Store, ExportReader {
     const all = [...this.#collection(scope.names).creations()]
       .filter((entry) => entry.pos > after && isInScope(entry.object.r))
       .sort((a, b) => a.pos - b.pos);
-    let left = createdPageSize;
+    let left = readPageSize;
     for (const [index, entry] of all.entries()) {
       left -= JSON.stringify(entry).length;
       if (index + 1 < limit && left > 0) continue;
@@ -176,7 +175,7 @@ class MemoryStore implements Store, ExportReader {
     const all = [...collection.log()]
       .filter((entry) => entry.pos > after && isInScope(entry.change.r))
       .sort((a, b) => a.pos - b.pos);
-    let left = changesPageSize;
+    let left = readPageSize;
     for (const [index, entry] of all.entries()) {
       left -= JSON.stringify(entry).length;
       if (index + 1 < limit && left > 0) continue;

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { StoredFieldType } from '../collection-layout.js';
-import { changesPageSize, createdPageSize, type Scope } from '../store-reads.js';
+import { readPageSize, type Scope } from '../store-reads.js';
 import type { Pos } from '../stored-object.js';
 import { unpackFilter } from './sql/packed-filter.js';
 import {
@@ -146,7 +146,7 @@ export class Reader {
     const rows = this.#exists(scope) ? this.#creations(scope, after, limit) : [];
     const print = rPrinter(scope.names);
     const entries: string[] = [];
-    let left = createdPageSize;
+    let left = readPageSize;
     for (const [id, parents, ...rest] of rows) {
       const r = print(parents, id);
       const object = rest.slice(0, 5) as unknown as ObjectRow;
@@ -186,7 +186,7 @@ export class Reader {
     if (after > position || after < floor)
       return `{"entries":[],"through":${position},"gone":true}`;
     const entries: string[] = [];
-    let left = changesPageSize;
+    let left = readPageSize;
     for (const [r, ...row] of known ? this.#logged(collection, scope, after, limit) : []) {
       const [pos] = row;
       const object = this.#objectSince(r, pos);
