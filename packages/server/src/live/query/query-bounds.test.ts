@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   bound,
   FakeConnection,
@@ -8,6 +8,7 @@ import {
   setUpLive,
 } from '../live.fixture.js';
 import type { Frame } from '../push/frame.js';
+import { QueryGroup } from './query-group.js';
 
 /** A connection whose output buffer is full after a number of pushes. */
 class SlowConnection extends FakeConnection {
@@ -89,6 +90,26 @@ test('[LIM11] when there is no room, the user with most rows loses his live quer
   expect(greedy.summaries()).toEqual(Array(4).fill('failed'));
   for (let limit = 1; limit < 4; limit++) await subscribe(on, greedy, limit);
   await expect(subscribe(on, greedy, 4)).rejects.toMatchObject({ message: 'rate.limited' });
+});
+
+test('[LIM11] the rows of users are counted once a second at most, however often there is no room', async () => {
+  const on = await setUpLive({ limits: { queryRows: 1 } });
+  await on.create('/users/1', { a: 1 });
+  const holder = new FakeConnection('holder');
+  await subscribe(on, holder, 10);
+  const users = vi.spyOn(QueryGroup.prototype, 'users');
+  const counted = () => users.mock.calls.filter(([{ isJoining }]) => !isJoining).length;
+  const refused = async (limit: number) =>
+    await expect(subscribe(on, holder, limit)).rejects.toMatchObject({ message: 'rate.limited' });
+  for (const limit of [11, 12, 13]) await refused(limit);
+  const first = counted();
+  expect(first).toBeGreaterThan(0);
+  for (const limit of [14, 15, 16]) await refused(limit);
+  expect(counted()).toBe(first);
+  on.platform.advance(1000);
+  await refused(17);
+  expect(counted()).toBeGreaterThan(first);
+  users.mockRestore();
 });
 
 test('[LIM11] no other window fails while one with many subscribers does', async () => {

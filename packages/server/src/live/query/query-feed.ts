@@ -14,6 +14,9 @@ import { QueryTopic } from './query-topic.js';
 
 const noGroups: readonly QueryGroup[] = [];
 
+/** Milliseconds for which rows of users are not counted again: it takes a look at every subscription. */
+const countedFor = 1000;
+
 /** Dispatches changes from the bus to the query groups they may concern. */
 export class QueryFeed implements QueryGroupOwner, LogFollower {
   readonly #context: LiveContext;
@@ -22,6 +25,8 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
   readonly #dispatcher: ChangeDispatcher;
   #groups = 0;
   #rows = 0;
+  /** Rows by user, as they were counted last, and when that was. */
+  #counted: { readonly rows: ReadonlyMap<UserUsage, number>; readonly at: number } | undefined;
 
   constructor(context: LiveContext, registry: SubscriptionRegistry) {
     this.#context = context;
@@ -53,13 +58,18 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
   makeRoomForRows(group: QueryGroup, more: number): boolean {
     if (this.#hasRoomForRows(more)) return true;
     const rows = this.#rowsByUser();
-    const own = [...group.users({ isJoining: true })].map((user) => rows.get(user) ?? 0);
-    const [largest, most] = [...rows].reduce((a, b) => (b[1] > a[1] ? b : a), [undefined, 0] as [
-      UserUsage | undefined,
-      number,
-    ]);
-    if (!largest || (Math.min(...own) + more) * 2 > most) return false;
+    let own = Number.POSITIVE_INFINITY;
+    for (const user of group.users({ isJoining: true })) own = Math.min(own, rows.get(user) ?? 0);
+    let largest: UserUsage | undefined;
+    let most = 0;
+    for (const [user, count] of rows) {
+      if (count <= most) continue;
+      largest = user;
+      most = count;
+    }
+    if (!largest || (own + more) * 2 > most) return false;
     this.#context.budget.evict(largest, tooManyRows());
+    this.#counted = undefined;
     return this.#hasRoomForRows(more);
   }
 
@@ -68,7 +78,15 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
   }
 
   /** A window counts for everybody who has it. */
-  #rowsByUser(): Map<UserUsage, number> {
+  #rowsByUser(): ReadonlyMap<UserUsage, number> {
+    const now = this.#context.platform.clock.monotonic();
+    if (!this.#counted || now >= this.#counted.at + countedFor) {
+      this.#counted = { rows: this.#countRows(), at: now };
+    }
+    return this.#counted.rows;
+  }
+
+  #countRows(): Map<UserUsage, number> {
     const rows = new Map<UserUsage, number>();
     for (const { groups } of this.#topics.values()) {
       for (const group of groups.values()) {
