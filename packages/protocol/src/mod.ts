@@ -132,7 +132,12 @@ export { compareForSort, compareText } from './rql/compare.js';
 export { fieldsOfRql } from './rql/fields.js';
 export { operandsOf } from './rql/operands.js';
 export { defaultRqlLimits, invalidQuery, parseRql, type RqlLimits } from './rql/parse.js';
-export { compilePredicate, type Predicate } from './rql/predicate.js';
+export {
+  compilePredicate,
+  compileSteppedPredicate,
+  type Predicate,
+  type SteppedPredicate,
+} from './rql/predicate.js';
 export { foldCase, type TextSearch, textSearch } from './rql/text-search.js';
 export {
   compareInOrder,

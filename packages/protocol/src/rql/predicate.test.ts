@@ -6,8 +6,15 @@ import type { JsonObject, JsonValue } from '../json/json.js';
 import type { RqlExpression } from './ast.js';
 import { bindRql } from './bind.js';
 import { parseRql } from './parse.js';
-import { compilePredicate } from './predicate.js';
+import { compilePredicate, compileSteppedPredicate, type SteppedPredicate } from './predicate.js';
 import { rqlExpression, written } from './rql.fixture.js';
+
+function resultOf(steps: ReturnType<SteppedPredicate>): boolean {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
 
 describe('against the plain oracle', () => {
   test('[RQL1] [RQL2] [RQL4] random filters on random objects, as trees and as texts', () => {
@@ -17,18 +24,30 @@ describe('against the plain oracle', () => {
         const { filter, values } = written(expression);
         const asTree = compilePredicate(expression);
         const asText = compilePredicate(bindRql(parseRql(filter), values));
+        const inSteps = compileSteppedPredicate(expression);
         for (const object of objects) {
           const wanted = plainly(expression, object);
           if (wanted) found += 1;
-          expect({ asTree: asTree(object), asText: asText(object) }, filter).toEqual({
-            asTree: wanted,
-            asText: wanted,
-          });
+          const results = [asTree(object), asText(object), resultOf(inSteps(object))];
+          expect(results, filter).toEqual([wanted, wanted, wanted]);
         }
       }),
       { numRuns: 3000 },
     );
     expect(found).toBeGreaterThan(1000);
+  });
+
+  test('[RQL1] in steps there is one for each comparison that decides', () => {
+    const stepsOf = (filter: string) => {
+      const steps = compileSteppedPredicate(bindRql(parseRql(filter), undefined))({ a: 1 });
+      let count = 0;
+      while (!steps.next().done) count += 1;
+      return count;
+    };
+    expect(stepsOf('a = 1')).toBe(1);
+    expect(stepsOf('a = 0 or a = 2 or not a = 1')).toBe(3);
+    expect(stepsOf('a = 1 or a = 2 or a = 3')).toBe(1);
+    expect(stepsOf('a = 0 and a = 1')).toBe(1);
   });
 
   test('[RQL1] not is the opposite, != that of =', () => {

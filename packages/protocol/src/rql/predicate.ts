@@ -48,6 +48,45 @@ export function compilePredicate(expression: RqlExpression): Predicate {
   }
 }
 
+/** As `Predicate`, in steps: one for each comparison, so that a long evaluation can be interrupted. */
+export type SteppedPredicate = (object: JsonObject) => Generator<undefined, boolean>;
+
+/** As `compilePredicate`, for filters that scan much of large objects. */
+export function compileSteppedPredicate(expression: RqlExpression): SteppedPredicate {
+  switch (expression.kind) {
+    case 'and': {
+      const left = compileSteppedPredicate(expression.left);
+      const right = compileSteppedPredicate(expression.right);
+      return function* (object) {
+        return (yield* left(object)) && (yield* right(object));
+      };
+    }
+    case 'or': {
+      const left = compileSteppedPredicate(expression.left);
+      const right = compileSteppedPredicate(expression.right);
+      return function* (object) {
+        return (yield* left(object)) || (yield* right(object));
+      };
+    }
+    case 'not': {
+      const operand = compileSteppedPredicate(expression.operand);
+      return function* (object) {
+        return !(yield* operand(object));
+      };
+    }
+    case 'comparison': {
+      const matches = compilePredicate(expression);
+      return function* (object) {
+        const isMatch = matches(object);
+        yield;
+        return isMatch;
+      };
+    }
+    default:
+      return expression satisfies never;
+  }
+}
+
 function fieldValue(object: JsonObject, path: readonly string[]): JsonValue {
   let value: JsonValue | undefined = object;
   for (const name of path) {

@@ -375,7 +375,7 @@ export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSet
   };
 }
 
-function hurry(clock: Clock): void {
+export function hurry(clock: Clock): void {
   const monotonic = clock.monotonic.bind(clock);
   let reads = 0;
   Object.defineProperty(clock, 'monotonic', { value: () => monotonic() + 20 * reads++ });

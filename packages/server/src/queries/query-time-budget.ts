@@ -42,6 +42,11 @@ export class QueryTimeBudget {
     return left;
   }
 
+  /** This thread worked so many milliseconds on the query, in place of one of the store. */
+  spend(time: number): void {
+    this.#requester.spend?.(time);
+  }
+
   /** Options for the next read. Throws as `left`. */
   get patience(): ReadOptions {
     return { timeout: this.left, requester: this.#requester };

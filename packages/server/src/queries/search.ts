@@ -2,10 +2,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Auth,
   compilePredicate,
+  compileSteppedPredicate,
   fieldsOfRql,
+  type JsonObject,
   type Predicate,
   type RqlExpression,
   type SortPosition,
+  type SteppedPredicate,
 } from '@really/protocol';
 import { batchedLookups } from '../model/lookups/batched-lookups.js';
 import type { LookupFinder } from '../model/lookups/lookup.js';
@@ -33,6 +36,7 @@ import {
   visibleObjects,
 } from './access-scope.js';
 import { CollectionRights, collectionROf } from './collection-rights.js';
+import { FilterScans } from './filter-scans.js';
 import type { CandidateOptions } from './lookup-candidates.js';
 import type { PageStart } from './page-tokenizer.js';
 import { QueryTimeBudget, type QueryTimeServices } from './query-time-budget.js';
@@ -119,6 +123,8 @@ export class Search {
   /** Whether the store filters and sorts by fields that are visible because of what lookups found. */
   #areFieldsDecided = false;
   #predicate: Predicate | undefined;
+  #stepped: SteppedPredicate | undefined;
+  #filterScans: FilterScans | undefined;
   /** The store's filter, cached by the rule it was made of. */
   #known:
     | { readonly rule: RqlExpression | undefined; readonly filter: RqlExpression | undefined }
@@ -449,16 +455,31 @@ export class Search {
   /** The objects that the filter matches; long filters on long lists take time. */
   async #matches(visible: readonly VisibleObject[]): Promise<Hit[]> {
     const hits: Hit[] = [];
-    const slice = new Slice(this.#options.services.platform.clock);
-    for (const visibleObject of visible) {
-      const { r, rev, data } = asVisible(visibleObject);
-      if (this.#compiledFilter({ ...data, _r: r, _rev: rev })) hits.push(this.#hit(visibleObject));
+    const { clock } = this.#options.services.platform;
+    const slice = new Slice(clock);
+    let begun = clock.monotonic();
+    for (const _ of this.#matchSteps(visible, hits)) {
       if (!slice.isOver) continue;
+      this.time.spend(clock.monotonic() - begun);
       // Throws when the time is used up.
       void this.time.left;
       await slice.rest();
+      begun = clock.monotonic();
     }
+    this.time.spend(clock.monotonic() - begun);
     return hits;
+  }
+
+  *#matchSteps(visible: readonly VisibleObject[], hits: Hit[]): Generator<undefined> {
+    for (const visibleObject of visible) {
+      const { r, rev, data } = asVisible(visibleObject);
+      const body = { ...data, _r: r, _rev: rev };
+      const isMatch = this.#scans.areLong(data)
+        ? yield* this.#steppedFilter(body)
+        : this.#compiledFilter(body);
+      if (isMatch) hits.push(this.#hit(visibleObject));
+      yield;
+    }
   }
 
   #hit(visible: VisibleObject): Hit {
@@ -476,6 +497,19 @@ export class Search {
     const { filter } = this.#options;
     this.#predicate ??= filter ? compilePredicate(filter) : () => true;
     return this.#predicate;
+  }
+
+  get #scans(): FilterScans {
+    this.#filterScans ??= new FilterScans(this.#options.filter);
+    return this.#filterScans;
+  }
+
+  /** For objects of which the filter scans much. */
+  #steppedFilter(body: JsonObject): Generator<undefined, boolean> {
+    const { filter } = this.#options;
+    if (!filter) throw new Error('there is nothing to scan');
+    this.#stepped ??= compileSteppedPredicate(filter);
+    return this.#stepped(body);
   }
 }
 

@@ -1,7 +1,7 @@
 import { bindRql, type JsonObject, parseRql } from '@really/protocol';
 import { expect, test } from 'vitest';
+import { FilterScans } from '../../queries/filter-scans.js';
 import { FakeConnection, type LiveSetup, setUpLive } from '../live.fixture.js';
-import { FilterScans } from './filter-scans.js';
 
 const filterOf = (filter: string, values?: JsonObject) => bindRql(parseRql(filter), values);
 const any = (count: number, part: (n: number) => string) =>

@@ -1,6 +1,7 @@
-import type { Comparison, JsonValue, RqlExpression, SortPosition } from '@really/protocol';
+import type { JsonValue, RqlExpression, SortPosition } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { pushLookups } from '../../model/view/view.js';
+import { charactersAtOnce, comparisonsOf } from '../../queries/filter-scans.js';
 import { filterTermsOf } from './index/filter-terms.js';
 
 /** The cost of a live query, computed from its filter before it is created (rule LIM17). */
@@ -27,8 +28,6 @@ const windowBytes = 2048;
 const comparisonBytes = 512;
 /** Memory of a list element: in the list, in its set, and in the index. */
 const elementBytes = 256;
-/** Characters compared in the time of one comparison. */
-export const charactersAtOnce = 64;
 
 export function windowCost(
   filter: RqlExpression | undefined,
@@ -46,16 +45,6 @@ export function windowCost(
   }
   const isFound = filterTermsOf([filter]) !== undefined;
   return { work: work * (isFound ? 1 : unindexed) + (isReread ? rereadWork : 0), bytes };
-}
-
-/** The comparisons of a filter, in any order. */
-export function* comparisonsOf(filter: RqlExpression | undefined): Iterable<Comparison<JsonValue>> {
-  const waiting = filter ? [filter] : [];
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    if (next.kind === 'not') waiting.push(next.operand);
-    else if (next.kind === 'comparison') yield next;
-    else waiting.push(next.left, next.right);
-  }
 }
 
 interface WindowCostOptions {

@@ -2,6 +2,7 @@ import { compilePredicate, fail, type JsonObject, type Predicate } from '@really
 import type { Model } from '../../../model/model.js';
 import { pushView, type View, visibleBody } from '../../../model/view/view.js';
 import { asVisible } from '../../../queries/access-scope.js';
+import { FilterScans } from '../../../queries/filter-scans.js';
 import type { Hit } from '../../../queries/search.js';
 import { compareSortPositions, isByIds, sortPositionOf } from '../../../store/order.js';
 import type { Change, Pos, StoredObject } from '../../../store/stored-object.js';
@@ -69,6 +70,7 @@ export class WindowReplay {
   readonly #past: ReadonlyMap<string, PastObject>;
   readonly #pace: RewindPace;
   readonly #matches: Predicate;
+  readonly #scans: FilterScans;
   readonly #data = new Map<string, JsonObject>();
   /** Objects that have not changed, by R. */
   readonly #unchanged = new Map<string, StoredObject>();
@@ -89,6 +91,7 @@ export class WindowReplay {
     this.#pace = deps.pace;
     const { filter } = deps.traits;
     this.#matches = filter ? compilePredicate(filter) : () => true;
+    this.#scans = new FilterScans(filter);
     for (const [r, { data }] of deps.past) if (data) this.#data.set(r, data);
     for (const [r, { rev, data }] of deps.past)
       if (rev > 0 && !data) this.#deletedCandidates.add(r);
@@ -165,7 +168,10 @@ export class WindowReplay {
   }
 
   #isMatch(object: StoredObject, hidden: readonly string[]): boolean {
-    return this.#matches(visibleBody(object, undefined, hidden));
+    const body = visibleBody(object, undefined, hidden);
+    // A search takes as long in steps, and once.
+    if (this.#scans.areLong(body)) throw fail('position.gone');
+    return this.#matches(body);
   }
 
   /**

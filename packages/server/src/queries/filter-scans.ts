@@ -5,9 +5,10 @@ import {
   type JsonValue,
   type RqlExpression,
 } from '@really/protocol';
-import { estimateBytes } from '../../objects/estimate-bytes.js';
-import { charactersAtOnce, comparisonsOf } from './window-cost.js';
+import { estimateBytes } from '../objects/estimate-bytes.js';
 
+/** Characters compared in the time of one comparison. */
+export const charactersAtOnce = 64;
 /** What a filter may scan of an object on this thread, in bytes: it takes some milliseconds. */
 const mostScanned = 4 * 1024 * 1024;
 /** That many scans of one object do not take longer, since it has about a megabyte at most. */
@@ -18,6 +19,16 @@ const scansOfText = 4;
 const scansOfList = 8;
 /** Lists that `ListElements` remembers. */
 const mostLists = 4;
+
+/** The comparisons of a filter, in any order. */
+export function* comparisonsOf(filter: RqlExpression | undefined): Iterable<Comparison<JsonValue>> {
+  const waiting = filter ? [filter] : [];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    if (next.kind === 'not') waiting.push(next.operand);
+    else if (next.kind === 'comparison') yield next;
+    else waiting.push(next.left, next.right);
+  }
+}
 
 interface FieldScans {
   /** Elements that are looked up, or texts, where the field is a list or a text. */
@@ -55,7 +66,7 @@ export class FilterScans {
     return this.#count * Math.floor(bytes / charactersAtOnce);
   }
 
-  /** Whether evaluating the filter takes too long for this thread. */
+  /** Whether evaluating the filter in one piece would hold up this thread. */
   areLong(data: JsonObject): boolean {
     if (this.#count <= fewScans) return false;
     const areListsRemembered = this.#byField.size <= mostLists;
