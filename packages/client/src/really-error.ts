@@ -86,3 +86,8 @@ export function clientError(
 export function errorText({ r, message, errors = {} }: ReallyError): string {
   return `really: ${r}: ${message} ${JSON.stringify(errors)}`;
 }
+
+/** The server closes the connection over it, however often it is sent. */
+export function isTooLarge(error: ReallyError | undefined): boolean {
+  return error?.message === 'message.too.large';
+}

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol/client';
-import { errorText, type ReallyError } from '../really-error.js';
+import { errorText, isTooLarge, type ReallyError } from '../really-error.js';
 import type { WireMessage } from '../wire-message.js';
 import type { ClientWrite } from '../writes/client-write.js';
 import { askAgain } from './ask-again.js';
@@ -36,8 +36,8 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
     }
     for (const feed of this.feeds.values()) {
       if (!isResumed) feed.subscription = undefined;
-      if (feed.subscription === undefined) this.#subscribe(feed);
-      else feed.continued();
+      if (feed.subscription !== undefined) feed.continued();
+      else if (!isTooLarge(feed.error)) this.#subscribe(feed);
     }
   }
 

@@ -604,6 +604,19 @@ describe('several pages', () => {
     second.client.close();
   });
 
+  test('[TSC8] what cannot be kept is sent by the page that sends what is kept, at once', async () => {
+    const device = new FakeDevice();
+    const page = await connectedPage(device);
+    device.broken.add('add');
+    const write = count(page);
+    await expect(write.queued).rejects.toMatchObject({ message: 'not.kept' });
+    await page.world.settle();
+    expect(updates(page)).toHaveLength(1);
+    page.world.socket.answer('update', { r, rev: 2 });
+    expect(await write).toEqual({ r, rev: 2 });
+    page.client.close();
+  });
+
   test('[TSC8] [TSC1] a write that is taken back in a page that does not send is refused, if nobody sent it', async () => {
     const device = new FakeDevice();
     const page = await connectedPage(device);

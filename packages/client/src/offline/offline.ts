@@ -130,7 +130,8 @@ class OfflineWrites implements WriteKeeper {
 
   async mark(write: ClientWrite): Promise<boolean> {
     const isThere = await this.#put(recordOf(write, this.#page?.now() ?? 0)).catch(ignore);
-    if (isThere) return true;
+    // What could not be kept is known to this page alone.
+    if (isThere || !write.isKept) return true;
     await new Promise<void>((go) => this.#page?.setTimer(markPause, go));
     if (isThere === false) this.#settle(write.id, unknownEnding);
     return false;

@@ -195,7 +195,38 @@ describe('a room', () => {
     expect(world.socket.all('join')).toHaveLength(2);
     world.socket.answer('join', { r, error: { code: 404, message: 'object.missing' } });
     expect(room.getSnapshot()).toMatchObject({ status: 'failed', error: { code: 404 } });
-    expect(client.room(r)).not.toBe(room);
+    expect(client.room(r, { state: { x: 3 } })).toBe(room);
+    expect(room.getSnapshot()).toMatchObject({ status: 'joining', error: undefined });
+    expect(world.socket.last('join').body).toMatchObject({ state: { x: 3 } });
+  });
+
+  test('[TSC14] a listener that hears that a room was left may ask for it again', () => {
+    const room = client.room(r, { state: {} });
+    joined(amal({}));
+    let other: typeof room | undefined;
+    const stop = room.subscribe(() => {
+      if (room.status !== 'left') return;
+      other ??= client.room(r, { state: {} });
+    });
+    room.leave();
+    stop();
+    expect(other).not.toBe(room);
+    expect(world.socket.sent.slice(-2).map(({ cmd }) => cmd)).toEqual(['leave', 'join']);
+    joined(amal({}));
+    expect(other?.status).toBe('joined');
+  });
+
+  test('[TSC14] [LIM1] a join that was too large is not sent again by itself', async () => {
+    const room = client.room(r, { state: { text: 'x'.repeat(300) } });
+    world.socket.drop(1009);
+    expect(room.getSnapshot()).toMatchObject({
+      ...{ status: 'failed', error: { code: 413, message: 'message.too.large' } },
+    });
+    await world.pass(400);
+    await world.reconnect();
+    expect(world.socket.all('join')).toEqual([]);
+    expect(client.room(r, { state: { text: null } })).toBe(room);
+    expect(world.socket.last('join').body).toEqual({ state: {} });
   });
 
   test('[TSC14] there is one room for an object, until it is left', () => {

@@ -3,7 +3,7 @@ import { retryDelay } from '../connection/backoff.js';
 import { askAgain } from '../live/ask-again.js';
 import type { FeedContext } from '../live/feed-context.js';
 import { Observable } from '../observable.js';
-import { clientError, type ReallyError, serverError } from '../really-error.js';
+import { clientError, isTooLarge, type ReallyError, serverError } from '../really-error.js';
 import type { RequestOptions } from '../requests/reads.js';
 import type { Outcome } from '../requests/requests.js';
 import type { WireMessage } from '../wire-message.js';
@@ -178,8 +178,12 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
   leave(): void {
     const before = this.#status;
     if (before === 'left') return;
-    this.#end('left');
+    this.#forget();
+    this.#empty();
+    this.#status = 'left';
+    // Before listeners hear it: they may ask for the room again.
     this.#onLeft(before);
+    this.#changed();
   }
 
   /**
@@ -188,7 +192,10 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
    */
   up(isLast = false): void {
     if (this.#status === 'left') return;
-    if (this.#status === 'failed') this.#restart();
+    if (this.#status === 'failed') {
+      if (isTooLarge(this.#error)) return;
+      this.#restart();
+    }
     this.#unsent = undefined;
     const { requests, writes } = this.#context;
     const { r } = this;
@@ -206,6 +213,12 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
 
   #again(): void {
     if (this.#status === 'joining') this.up(true);
+  }
+
+  /** The app asks for it again after it failed. */
+  reopen(): void {
+    this.#restart();
+    this.up();
   }
 
   down(): void {
@@ -294,7 +307,9 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
   #refused(error: ReallyError): void {
     this.#error = error;
     if (error.retry !== 'backoff') {
-      this.#end('failed');
+      this.#forget();
+      this.#empty();
+      this.#set('failed');
       return;
     }
     this.#set('joining');
@@ -304,12 +319,6 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
   #later({ retryAfter }: ReallyError, run: () => void): void {
     const { platform } = this.#context;
     this.#forget = platform.setTimer(retryDelay(platform, retryAfter), run);
-  }
-
-  #end(status: 'failed' | 'left'): void {
-    this.#forget();
-    this.#empty();
-    this.#set(status);
   }
 
   #restart(): void {

@@ -17,8 +17,9 @@ export class ClientRooms implements RoomsPort {
   /** The room that is open, or another one. */
   open(r: string, state: object | undefined): Room {
     const known = this.#rooms.get(r);
-    if (known && known.status !== 'failed') {
+    if (known) {
       if (state) known.present(state as never);
+      if (known.status === 'failed') known.reopen();
       return known;
     }
     const room: Room = new Room(this.#context, {

@@ -426,6 +426,18 @@ describe('what is too large for the server', () => {
     client.close();
   });
 
+  test('[TSC9] [LIM1] a live list fails, and is not asked for again in the next session', async () => {
+    const client = await world.connected();
+    const list = client.live(client.collection('/a'), large('x'.repeat(200)));
+    await world.settle();
+    world.socket.drop(1009);
+    expect([list.status, list.error?.code]).toEqual(['failed', 413]);
+    await world.pass(400);
+    await world.reconnect();
+    expect(world.socket.all('read')).toEqual([]);
+    client.close();
+  });
+
   test('[TSC9] [LIM1] a read ends, too; what nobody waits for any more is in the way of no other', async () => {
     const client = await world.connected();
     const read = client.collection('/a').read(large('x'.repeat(200)));
