@@ -254,6 +254,18 @@ describe('going away and coming back', () => {
     expect(badr.take()).toEqual([change({ changed: [{ id: me, state: { x: 2 } }] }, 2)]);
   });
 
+  test('[PRS9] a socket that resumes nothing is not pinged for the rooms of the last one', async () => {
+    await app.join(amal, r, { x: 1 });
+    const { rooms } = app.services;
+    const parked = rooms.park(amal);
+    const again = app.socket('amal');
+    if (!parked) throw new Error('nothing was parked');
+    rooms.resume(again, parked);
+    expect(again.isWatched).toBe(true);
+    rooms.release(parked);
+    expect(again.isWatched).toBe(false);
+  });
+
   test('[PRS9] who does not come back in time has left, and comes again when it resumes later', async () => {
     const { me } = bodyOf(await app.join(amal, r, { x: 1 }));
     await app.join(badr, r);

@@ -237,7 +237,9 @@ export class Rooms {
     this.#graceTimers.clear(connection);
     connection.detach('ended');
     for (const membership of [...connection.memberships.values()]) this.#exit(membership);
-    if (target) this.#connections.delete(target);
+    if (!target) return;
+    this.#connections.delete(target);
+    target.watchLife?.(false);
   }
 
   /** Authorizes again after the `auth` of a connection changed. Returns in how many rooms. */

@@ -239,7 +239,10 @@ export class Connection
 
   onAuthenticated(uid: string): void {
     this.#intake.admit(uid);
-    if (!this.#intake.isOver) this.#deps.rateTimers.clear(this);
+    if (this.#intake.isOver) return;
+    // It may have been paused at the rate of a socket that nobody knew.
+    this.#deps.rateTimers.clear(this);
+    this.onRateRecovered();
   }
 
   get roomAt(): number {

@@ -28,7 +28,11 @@ function setUp() {
     limits: { inFlight: 8, outputBuffer: 1000, object: 1000, resumePushes: 4, resumeBytes: 1000 },
     config: { rates: { ...noRates, commands: 1000 } },
   });
-  const seen = { views: 0, resumes: 0, rightsTime: 0, view, duringResume: () => {} };
+  const seen = {
+    ...{ views: 0, resumes: 0, rightsTime: 0, view, paidBy: 'nobody' },
+    duringResume: () => {},
+    duringCheck: () => {},
+  };
   const live: GatewayLive = {
     ...options.live,
     get rightsTime() {
@@ -36,6 +40,7 @@ function setUp() {
     },
     viewOf: () => {
       seen.views += 1;
+      seen.duringCheck();
       return seen.view;
     },
     park: () => subscriptions,
@@ -72,7 +77,10 @@ function setUp() {
       send: (frame) => sent.push(JSON.parse(frame.subarray(frame[1] === 126 ? 4 : 2).toString())),
       close: (code) => void closed.push(code),
       sendEphemeral: () => true,
-      ...{ watchLife() {}, proceed() {}, onAuthenticated() {}, pay() {}, pauseFor() {} },
+      ...{ watchLife() {}, proceed() {}, pay() {}, pauseFor() {} },
+      onAuthenticated: (uid) => {
+        seen.paidBy = uid;
+      },
     });
     const resume = handle === undefined ? {} : { 'connection-handle': handle, received: 0 };
     session.handle({ tag: 1, cmd: 'initialize', accessToken: 'u', ...resume }, 0);
@@ -132,4 +140,42 @@ test('[RES5] a resume whose rights are lost meanwhile is cut off, with nothing s
   };
   const { sent, closed } = await connect(await dropped());
   expect([sent, closed]).toEqual([[], [1013]]);
+});
+
+test('[RES2] rights that change all the time, but not those of the client, end no resume', async () => {
+  const { seen, connect, dropped } = setUp();
+  seen.duringResume = () => {
+    seen.rightsTime += 1;
+  };
+  seen.duringCheck = () => {
+    if (seen.resumes > 0 && seen.views % subscriptions.length === 1) seen.rightsTime += 1;
+  };
+  const { body, closed } = await connect(await dropped());
+  expect([body()?.resumed, closed]).toEqual([true, []]);
+  expect(seen.views).toBe(6 * subscriptions.length);
+});
+
+test('[LIM44] what a resume reads is paid by the uid', async () => {
+  const { seen, connect, dropped } = setUp();
+  const handle = await dropped();
+  seen.paidBy = 'nobody';
+  let paidBy = '';
+  seen.duringResume = () => {
+    paidBy = seen.paidBy;
+  };
+  await connect(handle);
+  expect(paidBy).toBe('u');
+});
+
+test('[RES2] a client that drops while its resume waits for the rate can resume once more', async () => {
+  const { platform, seen, connect, dropped, settle } = setUp();
+  for (let n = 0; n < 2; n++) await connect(await dropped());
+  const handle = await dropped();
+  const { session } = await connect(handle);
+  session.end({ isFinal: false });
+  platform.advance(60_000);
+  await settle();
+  expect(seen.resumes).toBe(2);
+  const { body } = await connect(handle);
+  expect([seen.resumes, body()?.resumed]).toEqual([3, true]);
 });

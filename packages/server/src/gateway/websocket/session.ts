@@ -68,7 +68,7 @@ const greeting: SessionState = { kind: 'greeting' };
 /** Failed attempts to initialize after which the socket is closed (rule SES3). */
 const allowedFailures = 5;
 
-/** Attempts to resume while rights change. */
+/** How often a resume checks rights that change meanwhile. */
 const maxChecks = 5;
 
 /**
@@ -383,9 +383,16 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const { auth } = verified;
     const parked = resumableSessions.take(handle, auth.uid);
     if (!parked) return this.#completeInitialize(request, verified, false);
-    this.#state = { kind: 'ready', auth, handle: newHandle(this.#deps.platform.random) };
-    const beginRooms = parked.rooms && rooms.resume(this, parked.rooms);
     await this.#untilAffordable(auth.uid, parked.subscriptions.length);
+    if (!this.open) {
+      resumableSessions.register(handle, this);
+      resumableSessions.park(handle, () => parked);
+      return;
+    }
+    this.#state = { kind: 'ready', auth, handle: newHandle(this.#deps.platform.random) };
+    // What is read from here on is paid by the uid, and not at the rate of a socket that nobody knows.
+    this.#socket.onAuthenticated(auth.uid);
+    const beginRooms = parked.rooms && rooms.resume(this, parked.rooms);
     const rights = new SeenRights(this.#deps, auth);
     const backlog = await this.#inSlices(resumeBacklog(parked, received, rights.isSeen));
     if (!this.open) return;
@@ -396,8 +403,11 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const begin = await live.resume(this, backlog.subscriptions);
     // The rights may have changed meanwhile, so that earlier pushes may no longer be sent.
     for (let attempt = 1; this.open && rights.haveChanged; attempt++) {
-      const mayBeSent = await this.#inSlices(rights.seesAll(backlog.seenUnder));
-      if (!mayBeSent || attempt === maxChecks) return this.#socket.close(closeCodes.overload);
+      const check = rights.seesAll(backlog.seenUnder);
+      // The last one in one piece, so that nothing changes meanwhile.
+      const mayBeSent = attempt < maxChecks ? await this.#inSlices(check) : inOnePiece(check);
+      if (!mayBeSent) return this.#socket.close(closeCodes.overload);
+      if (attempt === maxChecks) break;
     }
     if (!this.open) return;
     this.#completeInitialize(request, verified, true);
@@ -493,5 +503,12 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.respond(errorText(error, { tag }));
     // A session that is only partly resumed cannot continue.
     if (this.initialized && !this.#initializeCompleted) this.#socket.close(closeCodes.overload);
+  }
+}
+
+function inOnePiece<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
   }
 }
