@@ -188,7 +188,11 @@ export class Committer {
       const stored = await store.getMany([...objects.keys()]);
       const isWhole = stored.every((found) => {
         const expected = found && objects.get(found.r);
-        return found?.rev === expected?.rev && isDeepStrictEqual(found?.data, expected?.data);
+        return (
+          expected !== undefined &&
+          found?.rev === expected.rev &&
+          isDeepStrictEqual(found.data, expected.data)
+        );
       });
       if (!isWhole) return undefined;
       return batch.map(({ group }) => {

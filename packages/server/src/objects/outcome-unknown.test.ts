@@ -75,6 +75,17 @@ test('[DUR6] one that was not written is refused, and the next one builds on wha
   expect(published).toEqual(['/a/1@2 3']);
 });
 
+test('[DUR6] a create that was not written is refused, whatever moved the position meanwhile', async () => {
+  const { inner, objects, endOnce } = await setUp();
+  // As a reload of the models does, by one position for a write.
+  await inner.commit([{ writes: [createWrite('/b/1', {}, origin)] }]);
+  endOnce('before');
+  const r = '/a/3';
+  const prepare = () => createWrite(r, { n: 0 }, origin);
+  await expect(objects.write({ r, prepare })).rejects.toMatchObject({ code: 503 });
+  expect(await objects.heads([r])).toEqual([undefined]);
+});
+
 test('[DUR6] where only part of it may be written, its objects are read from the store', async () => {
   const { inner, objects, endOnce, revs } = await setUp();
   const stored = await inner.get('/a/2');

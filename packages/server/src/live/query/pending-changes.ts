@@ -18,6 +18,11 @@ export class PendingChanges {
     return this.#counts.has(r);
   }
 
+  /** The objects with pending changes. */
+  get rs(): Iterable<string> {
+    return this.#counts.keys();
+  }
+
   begin(r: string): void {
     const before = this.#counts.get(r) ?? 0;
     this.#counts.set(r, before + 1);

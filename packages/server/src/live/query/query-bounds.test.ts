@@ -92,6 +92,18 @@ test('[LIM11] when there is no room, the user with most rows loses his live quer
   await expect(subscribe(on, greedy, 4)).rejects.toMatchObject({ message: 'rate.limited' });
 });
 
+test('[LIM11] nobody loses live queries whose windows others have, too', async () => {
+  const on = await setUpLive({ limits: { queryRows: 8 } });
+  for (const id of ['1', '2']) await on.create(`/users/${id}`, { a: 1 });
+  const users = Array.from({ length: 6 }, (_, n) => new FakeConnection(`u${n}`));
+  for (const limit of [10, 11, 12, 13]) for (const user of users) await subscribe(on, user, limit);
+  expect(on.live.counts()).toMatchObject({ queryRows: 8 });
+  const other = new FakeConnection('other');
+  for (let attempt = 0; attempt < 3; attempt++)
+    await expect(subscribe(on, other, 20)).rejects.toMatchObject({ message: 'rate.limited' });
+  expect(users.flatMap((user) => user.summaries())).toEqual([]);
+});
+
 test('[LIM11] the rows of users are counted once a second at most, however often there is no room', async () => {
   const on = await setUpLive({ limits: { queryRows: 1 } });
   await on.create('/users/1', { a: 1 });

@@ -77,7 +77,7 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
     return this.#rows + more <= this.#context.limits.queryRows;
   }
 
-  /** A window counts for everybody who has it. */
+  /** Those who share a window count a part of it each, since it stays while one of them has it. */
   #rowsByUser(): ReadonlyMap<UserUsage, number> {
     const now = this.#context.platform.clock.monotonic();
     if (!this.#counted || now >= this.#counted.at + countedFor) {
@@ -90,8 +90,9 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
     const rows = new Map<UserUsage, number>();
     for (const { groups } of this.#topics.values()) {
       for (const group of groups.values()) {
-        for (const user of group.users({ isJoining: false })) {
-          rows.set(user, (rows.get(user) ?? 0) + group.window.size);
+        const users = group.users({ isJoining: false });
+        for (const user of users) {
+          rows.set(user, (rows.get(user) ?? 0) + group.window.size / users.size);
         }
       }
     }

@@ -1,5 +1,56 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { FakeConnection, modelOf, readsAll, rule, settle, setUpLive } from '../live.fixture.js';
+import type { QueryGroup } from './query-group.js';
+import { QueryTopic } from './query-topic.js';
+
+test('a window that is left while changes wait for its read is not offered them any more', async () => {
+  let release = () => {};
+  let isHeld = false;
+  const on = await setUpLive({
+    models: [modelOf({ read: rule(({ auth }) => auth.uid !== 'nobody', readsAll) })],
+    wrap: (store) =>
+      new Proxy(store, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name);
+          if (name !== 'query') return typeof value === 'function' ? value.bind(target) : value;
+          return async (query: Parameters<typeof store.query>[0]) => {
+            if (isHeld) await new Promise<void>((resolve) => (release = resolve));
+            return await target.query(query);
+          };
+        },
+      }),
+  });
+  await on.create('/users/1', { a: 1 });
+  const subscribe = async (connection: FakeConnection, limit: number) => {
+    const { start } = await on.live.subscribeQuery(connection, {
+      r: '/users/*',
+      scope: { names: ['users'], parents: [] },
+      order: { keys: [{ field: '_r', descending: false }] },
+      limit,
+    });
+    start();
+  };
+  const stays = new FakeConnection('u1');
+  const leaves = new FakeConnection('u2');
+  await subscribe(stays, 3);
+  await subscribe(leaves, 4);
+  const affected = vi.spyOn(QueryTopic.prototype, 'affectedGroups');
+  isHeld = true;
+  leaves.auth = { uid: 'u2', data: { n: 1 } };
+  on.live.authChanged(leaves);
+  await settle();
+  await on.set('/users/1', { a: 3 });
+  on.live.drop(leaves);
+  isHeld = false;
+  release();
+  await on.live.settled();
+  affected.mockClear();
+  await on.set('/users/1', { a: 4 });
+  await on.live.settled();
+  const [result] = affected.mock.results;
+  expect([...((result?.value ?? []) as Iterable<QueryGroup>)]).toHaveLength(1);
+  affected.mockRestore();
+});
 
 test('[LIM17] windows that were left before they were read hold nothing', async () => {
   let isHeld = false;

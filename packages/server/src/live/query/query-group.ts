@@ -224,6 +224,12 @@ export class QueryGroup {
     return users;
   }
 
+  /** Its rows, and objects with changes that it has not applied. */
+  *tracked(): Iterable<string> {
+    for (const { r } of this.window.rows) yield r;
+    yield* this.#pendingChanges.rs;
+  }
+
   attach(subscription: QuerySubscription): void {
     this.#subscribers.add(subscription);
   }
@@ -498,13 +504,18 @@ export class QueryGroup {
     const authorizedAt = rightsClock.timeOf(model);
     const askedBy = this.#askedBy;
     this.#askedBy = undefined;
-    const reader = askedBy ?? this.#subscribers.reader;
-    const owner = reader ? ownerOf(reader.pushTarget) : this.traits.owner;
-    const { result, drop } = this.#owner.schedule(reader?.usage, () =>
+    const subscriber = this.#subscribers.reader;
+    const payer = askedBy ?? subscriber;
+    const owner = payer ? ownerOf(payer.pushTarget) : this.traits.owner;
+    // Those who receive changes do not wait until it is the turn of whoever joins them.
+    const inTurn = this.#subscribers.hasReceivers ? subscriber : payer;
+    const { result, drop } = this.#owner.schedule(inTurn?.usage, () =>
       this.#read(model, { owner, isCharged: askedBy !== undefined }),
     );
     this.#dropRead = drop;
-    const read = await result;
+    const read = await result.finally(() => {
+      this.#dropRead = undefined;
+    });
     if (!read || this.#isDiscarding) return;
     const { joinRequests, pos, hits, after } = read;
     if (!this.#owner.makeRoomForRows(this, hits.length - this.window.size)) {

@@ -32,7 +32,7 @@ export class QueryTopic {
     this.groups.delete(group.traits.key);
     this.#index.delete(group, group.filters);
     this.#loading.delete(group);
-    for (const { r } of group.window.rows) this.untrack(group, r);
+    for (const r of group.tracked()) this.untrack(group, r);
   }
 
   /** The group has this object among its rows, or a pending change may add it. */

@@ -57,6 +57,8 @@ export class GroupReassignment {
       return viewNow(model, session.pushTarget.auth, topic.r) === viewOf(subscription);
     };
     for (const subscription of subscriptions) {
+      // One of those before it may have taken the room of its user.
+      if (subscription.progress === 'ended') continue;
       const model = modelOf(this.#context, collectionNamesOf(subscription));
       if (!isReload(reason) && model && hasSameRights(subscription, model)) continue;
       concerned += 1;
