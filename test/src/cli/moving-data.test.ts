@@ -12,6 +12,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { allEntries } from '../harness/all-entries.js';
 import { type AppFolder, appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
 import { ServerProcess } from '../harness/server-process.js';
@@ -200,9 +201,11 @@ describe('export', () => {
     await server.stop();
     // As of that position: each object has as many revisions as were written up to it.
     const store = await openStoreIn(app.dir);
+    const changesIn = (scope: Parameters<typeof store.changes>[0]) =>
+      allEntries((after, limit) => store.changes(scope, after, limit));
     const changes = [
-      ...(await store.changes({ names: ['tasks'], parents: [] }, 0, 1_000_000)).entries,
-      ...(await store.changes({ names: ['tasks', 'notes'], parents: ['*'] }, 0, 1_000_000)).entries,
+      ...(await changesIn({ names: ['tasks'], parents: [] })),
+      ...(await changesIn({ names: ['tasks', 'notes'], parents: ['*'] })),
     ];
     await store.close();
     const expected = new Map<string, number>();

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openSqliteStore, type Store, silentLog, systemPlatform } from '@really/server/internal';
 import { expect, test } from 'vitest';
+import { allEntries } from '../harness/all-entries.js';
 import { appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
 import { seededRandom } from '../harness/seeded-random.js';
@@ -38,7 +39,8 @@ async function pending(url: string): Promise<number> {
 
 async function everything(store: Store, name: string, parents: readonly string[] = []) {
   const names = parents.length === 0 ? [name] : ['projects', name];
-  const { entries } = await store.created({ names, parents }, 0, 1_000_000);
+  const scope = { names, parents };
+  const entries = await allEntries((after, limit) => store.created(scope, after, limit));
   return entries.map(({ object }) => object);
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openSqliteStore, type Store, silentLog, systemPlatform } from '@really/server/internal';
 import { expect, test } from 'vitest';
+import { allEntries } from '../harness/all-entries.js';
 import { appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
 import { seededRandom } from '../harness/seeded-random.js';
@@ -70,8 +71,12 @@ async function pending(url: string): Promise<number> {
 }
 
 async function everything(store: Store, name: string) {
-  const { entries, gone } = await store.created({ names: [name], parents: [] }, 0, 1_000_000);
-  expect(gone).toBe(false);
+  const scope = { names: [name], parents: [] };
+  const entries = await allEntries(async (after, limit) => {
+    const page = await store.created(scope, after, limit);
+    expect(page.gone).toBe(false);
+    return page;
+  });
   return entries.map(({ object }) => object);
 }
 

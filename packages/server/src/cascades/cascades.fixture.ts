@@ -89,8 +89,13 @@ export class CascadingApp {
   async #created(collection: string): Promise<string[]> {
     const names = collection.split('/');
     const parents = names.slice(1).map(() => '*');
-    const { entries } = await this.app.store.created({ names, parents }, 0, 1_000_000);
-    return entries.map(({ object }) => object.r);
+    const rs: string[] = [];
+    for (let after = 0; ; ) {
+      const page = await this.app.store.created({ names, parents }, after, 1000);
+      rs.push(...page.entries.map(({ object }) => object.r));
+      if (!page.more && page.entries.length < 1000) return rs;
+      after = page.through;
+    }
   }
 
   #make(): Cascades {
