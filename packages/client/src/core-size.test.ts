@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { expect, test } from 'vitest';
 
-/** KiB that the core may have, minified and compressed. It has 15.53; versions of zlib differ. Why not 12: docs/decisions/0022-client.md. */
-const most = 15.6;
+/** KiB that the core may have, minified and compressed. It has 15.71; versions of zlib differ. Why not 12: docs/decisions/0022-client.md. */
+const most = 15.8;
 
 async function bundled(entry: string): Promise<{ code: string; modules: string[] }> {
   const bundle = await rolldown({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Moves, move, type TransitionTable, transition } from './state-machine.js';
+import { type TransitionTable, transition } from './state-machine.js';
 
 type Named<Union, Key extends 'state' | 'event', Name> = Extract<
   Union,
@@ -36,31 +36,6 @@ export function testCells<
         const after = transition(table, before, events[event] as Event);
         if (to === '=') expect(after).toBe(before);
         else expect([after.state, after === before]).toEqual([to, false]);
-      });
-    }
-  }
-}
-
-/** A test for every pair of states: whether the one may follow the other, from an example of each. */
-export function testMoves<State extends { readonly state: string }>(
-  rule: string,
-  moves: Moves<State>,
-  {
-    states,
-    next,
-  }: {
-    readonly states: { readonly [S in State['state']]: Named<State, 'state', S> };
-    readonly next: { readonly [S in State['state']]: readonly State['state'][] };
-  },
-): void {
-  const names = Object.keys(states) as State['state'][];
-  for (const from of names) {
-    for (const to of names) {
-      const isAllowed = next[from].includes(to);
-      test(`${rule} ${from}, ${to}: ${isAllowed ? 'follows' : 'nothing changes'}`, () => {
-        const before: State = states[from];
-        const after: State = { ...states[to] };
-        expect(move(moves, before, after)).toBe(isAllowed ? after : before);
       });
     }
   }

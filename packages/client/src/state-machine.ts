@@ -28,17 +28,3 @@ export function transition<
 export function stay<State>(state: State): State {
   return state;
 }
-
-/** Which states may follow which: the compiler refuses a table that lacks a row. */
-export type Moves<State extends { readonly state: string }> = {
-  readonly [S in State['state']]: readonly State['state'][];
-};
-
-/** The next state, or the same object where it may not follow. */
-export function move<State extends { readonly state: string }>(
-  moves: Moves<State>,
-  before: State,
-  next: State,
-): State {
-  return moves[before.state as State['state']].includes(next.state) ? next : before;
-}

@@ -1,10 +1,10 @@
 import type { ClientPlatform } from '../client-platform.js';
 import { Observable } from '../observable.js';
-import { move } from '../state-machine.js';
+import { transition } from '../state-machine.js';
 import type { WireMessage } from '../wire-message.js';
 import { backoff } from './backoff.js';
 import { ClientSession, noToken, type SessionOptions } from './client-session.js';
-import { type ConnectionState, connectionMoves } from './connection-state.js';
+import { type ConnectionEvent, type ConnectionState, connectionTable } from './connection-state.js';
 import type { SessionInfo } from './session-state.js';
 import { watchWake } from './wake-watch.js';
 
@@ -41,8 +41,8 @@ export class ClientConnection {
       onUserChanged: () => this.changes.emit(),
       onMessage: (message) => listener.onMessage(message),
       onLost: (reason) => this.#lost(reason),
-      onUnauthorized: (reason) => this.#move({ state: 'needs-auth', reason }),
-      onRefused: (reason) => this.#move({ state: 'refused', reason }),
+      onUnauthorized: (reason) => this.#apply({ event: 'unauthorized', reason }),
+      onRefused: (reason) => this.#apply({ event: 'refuse', reason }),
     });
     this.#stopWatch = watchWake(platform, () => this.#wake());
     this.#session.open();
@@ -64,7 +64,7 @@ export class ClientConnection {
 
   /** Tries now: after the user signed in, or without waiting for the next attempt. */
   connect(): void {
-    this.#move({ state: 'connecting', attempt: this.#attempt });
+    this.#apply({ event: 'connect' });
   }
 
   /** Fetches a token now and renews the session with it; connects where there is none. */
@@ -76,7 +76,7 @@ export class ClientConnection {
 
   close(): void {
     this.#stopWatch();
-    this.#move({ state: 'closed', reason: 'closed by the app' });
+    this.#apply({ event: 'close', reason: 'closed by the app' });
   }
 
   #wake(): void {
@@ -94,30 +94,25 @@ export class ClientConnection {
     this.#session.open();
   }
 
-  get #attempt(): number {
-    return 'attempt' in this.#state ? this.#state.attempt : 0;
-  }
-
   #ready(info: SessionInfo, resumed: boolean): void {
     this.#connectedAt = this.#platform.elapsed();
     // First: who hears of the change may read and subscribe at once.
-    this.#move({ state: 'connected', attempt: this.#attempt }, () =>
-      this.#listener.onReady(info, resumed),
-    );
+    this.#apply({ event: 'initialized' }, () => this.#listener.onReady(info, resumed));
   }
 
   #lost(reason: string): void {
-    const lasted =
-      this.#state.state === 'connected' ? this.#platform.elapsed() - this.#connectedAt : 0;
-    const attempt = lasted >= stable ? 0 : this.#attempt;
+    const { state } = this;
+    const before = 'attempt' in state ? state.attempt : 0;
+    const lasted = state.state === 'connected' ? this.#platform.elapsed() - this.#connectedAt : 0;
+    const attempt = lasted >= stable ? 0 : before;
     const wait = backoff(attempt, this.#platform.random());
     const retryAt = this.#platform.now() + wait;
-    this.#move({ state: 'disconnected', reason, retryAt, attempt: attempt + 1 });
+    this.#apply({ event: 'lost', reason, retryAt, attempt: attempt + 1 });
   }
 
-  #move(next: ConnectionState, beforeTelling = () => {}): void {
+  #apply(event: ConnectionEvent, beforeTelling = () => {}): void {
     const before = this.#state;
-    const after = move(connectionMoves, before, next);
+    const after = transition(connectionTable, before, event);
     if (after === before) return;
     this.#state = after;
     this.#cancelRetry();

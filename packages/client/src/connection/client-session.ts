@@ -1,12 +1,13 @@
 import { deepEqual, type JsonObject } from '@really/protocol/client';
 import type { ClientPlatform } from '../client-platform.js';
-import { move } from '../state-machine.js';
+import { transition } from '../state-machine.js';
 import type { WireMessage } from '../wire-message.js';
 import {
+  type SessionEvent,
   type SessionInfo,
   type SessionState,
   type SessionUser,
-  sessionMoves,
+  sessionTable,
 } from './session-state.js';
 import { type LinkTimes, SocketLink } from './socket-link.js';
 import { type FetchedToken, fetchToken, type TokenOption } from './token-source.js';
@@ -81,7 +82,7 @@ export class ClientSession {
 
   /** Fetches a token, opens a socket and initializes it. The listener hears how it ended. */
   open(): void {
-    if (!this.#move({ state: 'opening' })) return;
+    if (!this.#apply({ event: 'open' })) return;
     this.#abort = new AbortController();
     void this.#fetchToken((fetched) => {
       if (fetched.kind === 'token') this.#openSocket(fetched.token);
@@ -103,16 +104,15 @@ export class ClientSession {
   /** Asks for a token now and renews it on the open socket. */
   renew(): void {
     // Before the session is ready, and during another renewal, it is done after that.
-    const { info } = this;
     this.#isRenewalDue = this.#state.state !== 'ready';
-    if (!info || !this.#move({ state: 'renewing', info })) return;
+    if (!this.#apply({ event: 'renew' })) return;
     this.#cancelRenewal();
     void this.#fetchToken((fetched) => this.#renewWith(fetched));
   }
 
   /** Ends the socket, if there is one, and says nothing to the listener. */
   end(code?: number): void {
-    if (!this.#move({ state: 'none' })) return;
+    if (!this.#apply({ event: 'end' })) return;
     this.#isRenewalDue = false;
     this.#abort.abort();
     this.#cancelRenewal();
@@ -121,9 +121,9 @@ export class ClientSession {
   }
 
   /** Whether the state changed. */
-  #move(next: SessionState): boolean {
+  #apply(event: SessionEvent): boolean {
     const before = this.#state;
-    this.#state = move(sessionMoves, before, next);
+    this.#state = transition(sessionTable, before, event);
     return this.#state !== before;
   }
 
@@ -181,8 +181,7 @@ export class ClientSession {
   }
 
   #greet(accessToken: string): void {
-    const isSecond = this.#state.state === 'initializing';
-    this.#move({ state: 'initializing', token: accessToken, isSecond });
+    this.#apply({ event: 'greet', token: accessToken });
     const { handle, received } = this.#resume ?? {};
     const resume = { 'connection-handle': handle, received };
     const { models } = this.#options;
@@ -216,7 +215,7 @@ export class ClientSession {
   #initialized(body: JsonObject): void {
     const before = this.info;
     const info = sessionInfo(body, before?.user);
-    this.#move({ state: 'ready', info });
+    this.#apply({ event: 'initialized', info });
     this.#isExpired = false;
     this.#isClockAhead = (info.expires ?? Number.POSITIVE_INFINITY) <= this.#platform.now();
     this.#planRenewal();
@@ -257,8 +256,7 @@ export class ClientSession {
   }
 
   #renewWith(fetched: FetchedToken): void {
-    const { info } = this;
-    const expires = info?.expires ?? Number.POSITIVE_INFINITY;
+    const expires = this.info?.expires ?? Number.POSITIVE_INFINITY;
     if (fetched.kind === 'token') {
       this.send({ tag: initializeTag, cmd: 'initialize', accessToken: fetched.token });
     } else if (fetched.kind === 'none') {
@@ -266,8 +264,8 @@ export class ClientSession {
     } else if (!this.#isClockAhead && this.#platform.now() + renewPause >= expires) {
       this.#isExpired = true;
       this.#fail('onUnauthorized', `no token: ${textOf(fetched.cause)}`);
-    } else if (info) {
-      this.#move({ state: 'ready', info });
+    } else {
+      this.#apply({ event: 'postpone' });
       const wait = this.#isRenewalDue ? 0 : renewPause;
       this.#cancelRenewal = this.#platform.setTimer(wait, () => this.renew());
     }

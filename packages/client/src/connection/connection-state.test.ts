@@ -1,7 +1,16 @@
-import { testMoves } from '../machine-cells.fixture.js';
-import { connectionMoves } from './connection-state.js';
+import { testCells } from '../machine-cells.fixture.js';
+import { connectionTable } from './connection-state.js';
 
-testMoves('[TSC5]', connectionMoves, {
+const stays = {
+  connect: '=',
+  initialized: '=',
+  lost: '=',
+  unauthorized: '=',
+  refuse: '=',
+  close: '=',
+} as const;
+
+testCells('[TSC5]', connectionTable, {
   states: {
     connecting: { state: 'connecting', attempt: 1 },
     connected: { state: 'connected', attempt: 1 },
@@ -10,12 +19,34 @@ testMoves('[TSC5]', connectionMoves, {
     refused: { state: 'refused', reason: 'x' },
     closed: { state: 'closed', reason: 'x' },
   },
+  events: {
+    connect: { event: 'connect' },
+    initialized: { event: 'initialized' },
+    lost: { event: 'lost', reason: 'y', retryAt: 9, attempt: 2 },
+    unauthorized: { event: 'unauthorized', reason: 'y' },
+    refuse: { event: 'refuse', reason: 'y' },
+    close: { event: 'close', reason: 'y' },
+  },
   next: {
-    connecting: ['connected', 'disconnected', 'needs-auth', 'refused', 'closed'],
-    connected: ['disconnected', 'needs-auth', 'refused', 'closed'],
-    disconnected: ['connecting', 'closed'],
-    'needs-auth': ['connecting', 'closed'],
-    refused: ['connecting', 'closed'],
-    closed: [],
+    connecting: {
+      connect: '=',
+      initialized: 'connected',
+      lost: 'disconnected',
+      unauthorized: 'needs-auth',
+      refuse: 'refused',
+      close: 'closed',
+    },
+    connected: {
+      connect: '=',
+      initialized: '=',
+      lost: 'disconnected',
+      unauthorized: 'needs-auth',
+      refuse: 'refused',
+      close: 'closed',
+    },
+    disconnected: { ...stays, connect: 'connecting', close: 'closed' },
+    'needs-auth': { ...stays, connect: 'connecting', close: 'closed' },
+    refused: { ...stays, connect: 'connecting', close: 'closed' },
+    closed: stays,
   },
 });

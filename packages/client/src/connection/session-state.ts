@@ -1,4 +1,4 @@
-import type { Moves } from '../state-machine.js';
+import { stay, type TransitionTable } from '../state-machine.js';
 
 /** Who the server says that the session is. */
 export interface SessionUser {
@@ -31,11 +31,62 @@ export type SessionState =
   /** A new token is fetched, and sent on the open socket. The session goes on meanwhile. */
   | { readonly state: 'renewing'; readonly info: SessionInfo };
 
-/** What may follow: `ready` is also after a renewal that was put off, the old token being good still. */
-export const sessionMoves: Moves<SessionState> = {
-  none: ['opening'],
-  opening: ['initializing', 'none'],
-  initializing: ['initializing', 'ready', 'none'],
-  ready: ['ready', 'renewing', 'none'],
-  renewing: ['ready', 'none'],
+export type SessionEvent =
+  | { readonly event: 'open' }
+  /** `initialize` was sent with this token. */
+  | { readonly event: 'greet'; readonly token: string }
+  | { readonly event: 'initialized'; readonly info: SessionInfo }
+  | { readonly event: 'renew' }
+  /** The token could not be fetched, but the old one is still good. */
+  | { readonly event: 'postpone' }
+  /** The socket or the attempt is over. */
+  | { readonly event: 'end' };
+
+type Of<Name extends SessionEvent['event']> = Extract<SessionEvent, { event: Name }>;
+
+const none = (): SessionState => ({ state: 'none' });
+const opening = (): SessionState => ({ state: 'opening' });
+const ready = (_: unknown, { info }: Of<'initialized'>): SessionState => ({ state: 'ready', info });
+
+export const sessionTable: TransitionTable<SessionState, SessionEvent> = {
+  none: {
+    open: opening,
+    greet: stay,
+    initialized: stay,
+    renew: stay,
+    postpone: stay,
+    end: stay,
+  },
+  opening: {
+    open: stay,
+    greet: (_, { token }) => ({ state: 'initializing', token, isSecond: false }),
+    initialized: stay,
+    renew: stay,
+    postpone: stay,
+    end: none,
+  },
+  initializing: {
+    open: stay,
+    greet: (_, { token }) => ({ state: 'initializing', token, isSecond: true }),
+    initialized: ready,
+    renew: stay,
+    postpone: stay,
+    end: none,
+  },
+  ready: {
+    open: stay,
+    greet: stay,
+    initialized: ready,
+    renew: ({ info }) => ({ state: 'renewing', info }),
+    postpone: stay,
+    end: none,
+  },
+  renewing: {
+    open: stay,
+    greet: stay,
+    initialized: ready,
+    renew: stay,
+    postpone: ({ info }) => ({ state: 'ready', info }),
+    end: none,
+  },
 };
