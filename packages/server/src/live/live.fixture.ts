@@ -24,6 +24,7 @@ import { simulatedPlatform } from '../platform/simulated.js';
 import type { MemoryConfig } from '../store/memory/config.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import type { Store } from '../store/store.js';
+import type { Query } from '../store/store-reads.js';
 import type { CommittedChange } from '../store/stored-object.js';
 import type { Write } from '../store/write-group.js';
 import { Live, type LiveOptions } from './live.js';
@@ -440,6 +441,20 @@ export function bound<T extends object>(object: T): T {
     ownKeys: (target) => Reflect.ownKeys(Object.getPrototypeOf(target)),
     getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
     get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+/** A store whose queries go through `ask`. */
+export function withQueries(
+  store: Store,
+  ask: (run: () => ReturnType<Store['query']>, query: Query) => ReturnType<Store['query']>,
+): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === 'query') return (query: Query) => ask(() => target.query(query), query);
       const value: unknown = Reflect.get(target, name);
       return typeof value === 'function' ? value.bind(target) : value;
     },

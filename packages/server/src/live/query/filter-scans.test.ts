@@ -1,7 +1,7 @@
 import { bindRql, type JsonObject, parseRql } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { FilterScans } from '../../queries/filter-scans.js';
-import { FakeConnection, type LiveSetup, setUpLive } from '../live.fixture.js';
+import { FakeConnection, type LiveSetup, setUpLive, withQueries } from '../live.fixture.js';
 
 const filterOf = (filter: string, values?: JsonObject) => bindRql(parseRql(filter), values);
 const any = (count: number, part: (n: number) => string) =>
@@ -54,12 +54,9 @@ test('[LIM17] what a filter would scan too long of an object is read from the st
   let queries = 0;
   const on = await setUpLive({
     wrap: (store) =>
-      new Proxy(store, {
-        get(target, name) {
-          if (name === 'query') queries += 1;
-          const value: unknown = Reflect.get(target, name);
-          return typeof value === 'function' ? value.bind(target) : value;
-        },
+      withQueries(store, (run) => {
+        queries += 1;
+        return run();
       }),
   });
   await on.create('/users/1', { a: bio });

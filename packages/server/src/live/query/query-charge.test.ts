@@ -1,6 +1,7 @@
 import { fail } from '@really/protocol';
-import { expect, test } from 'vitest';
-import { FakeConnection, modelOf, setUpLive } from '../live.fixture.js';
+import { expect, test, vi } from 'vitest';
+import { FairLimiter } from '../../platform/scheduling/fair-limiter.js';
+import { FakeConnection, modelOf, setUpLive, withQueries } from '../live.fixture.js';
 
 /** A store whose reads of windows take long, and those that are charged for it. */
 async function setUpCharged() {
@@ -15,16 +16,10 @@ async function setUpCharged() {
       },
     },
     wrap: (store) =>
-      new Proxy(store, {
-        get(target, name) {
-          const value: unknown = Reflect.get(target, name);
-          if (name !== 'query') return typeof value === 'function' ? value.bind(target) : value;
-          return (query: Parameters<typeof store.query>[0]) => {
-            owners.push(query.requester?.owner);
-            query.requester?.spend?.(100);
-            return target.query(query);
-          };
-        },
+      withQueries(store, (run, { requester }) => {
+        owners.push(requester?.owner);
+        requester?.spend?.(100);
+        return run();
       }),
   });
   const subscribe = async (connection: FakeConnection): Promise<string> => {
@@ -49,6 +44,17 @@ test('[LIM46] who joins a window that others have is charged for its read', asyn
   expect(on.taken()).toEqual({ charged: ['uid u1'], owners: ['uid u1'] });
   await on.subscribe(second);
   expect(on.taken()).toEqual({ charged: ['uid u2'], owners: ['uid u2'] });
+});
+
+test('[LIM46] those who have a window do not wait for the other reads of a user who joins it', async () => {
+  const on = await setUpCharged();
+  const scheduled = vi.spyOn(FairLimiter.prototype, 'scheduleDroppable');
+  await on.subscribe(new FakeConnection('u1'));
+  await on.subscribe(new FakeConnection('u2'));
+  const [first, second] = scheduled.mock.calls.map(([owner]) => owner);
+  expect(first).toBeDefined();
+  expect(second).toBe(first);
+  scheduled.mockRestore();
 });
 
 test('[LIM46] a read because others wrote is charged to nobody, and takes the turn of who is there', async () => {

@@ -1,5 +1,13 @@
 import { expect, test, vi } from 'vitest';
-import { FakeConnection, modelOf, readsAll, rule, settle, setUpLive } from '../live.fixture.js';
+import {
+  FakeConnection,
+  modelOf,
+  readsAll,
+  rule,
+  settle,
+  setUpLive,
+  withQueries,
+} from '../live.fixture.js';
 import type { QueryGroup } from './query-group.js';
 import { QueryTopic } from './query-topic.js';
 
@@ -9,15 +17,9 @@ test('a window that is left while changes wait for its read is not offered them 
   const on = await setUpLive({
     models: [modelOf({ read: rule(({ auth }) => auth.uid !== 'nobody', readsAll) })],
     wrap: (store) =>
-      new Proxy(store, {
-        get(target, name) {
-          const value: unknown = Reflect.get(target, name);
-          if (name !== 'query') return typeof value === 'function' ? value.bind(target) : value;
-          return async (query: Parameters<typeof store.query>[0]) => {
-            if (isHeld) await new Promise<void>((resolve) => (release = resolve));
-            return await target.query(query);
-          };
-        },
+      withQueries(store, async (run) => {
+        if (isHeld) await new Promise<void>((resolve) => (release = resolve));
+        return await run();
       }),
   });
   await on.create('/users/1', { a: 1 });
@@ -63,16 +65,10 @@ test('[LIM17] windows that were left before they were read hold nothing', async 
     models: [modelOf({ read: rule(({ auth }) => auth.uid !== 'nobody', readsAll) })],
     limits: { windowWorkPerNode: 100 },
     wrap: (store) =>
-      new Proxy(store, {
-        get(target, name) {
-          const value: unknown = Reflect.get(target, name);
-          if (name !== 'query') return typeof value === 'function' ? value.bind(target) : value;
-          return async (query: Parameters<typeof store.query>[0]) => {
-            reads += 1;
-            if (isHeld) await released;
-            return await target.query(query);
-          };
-        },
+      withQueries(store, async (run) => {
+        reads += 1;
+        if (isHeld) await released;
+        return await run();
       }),
   });
   const connection = new FakeConnection('u1');
