@@ -93,7 +93,7 @@ export class WriteQueue implements KeptQueue {
     }
     for (const { r } of commands) write.seen.set(r, seen.of(r));
     this.#watchSignal(write);
-    // First: whoever sees it may send others, or take it back.
+    // Before listeners hear of the write: they may send others, or take it back.
     if (keeper && options.queue !== false) write.queued = keeper.add(write);
     this.wait(write);
     this.sendAll();

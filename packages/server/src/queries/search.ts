@@ -1,15 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  type Auth,
-  compilePredicate,
-  compileSteppedPredicate,
-  fieldsOfRql,
-  type JsonObject,
-  type Predicate,
-  type RqlExpression,
-  type SortPosition,
-  type SteppedPredicate,
-} from '@really/protocol';
+import { type Auth, fieldsOfRql, type RqlExpression, type SortPosition } from '@really/protocol';
 import { batchedLookups } from '../model/lookups/batched-lookups.js';
 import type { LookupFinder } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
@@ -36,11 +26,11 @@ import {
   visibleObjects,
 } from './access-scope.js';
 import { CollectionRights, collectionROf } from './collection-rights.js';
-import { FilterScans } from './filter-scans.js';
 import type { CandidateOptions } from './lookup-candidates.js';
 import type { PageStart } from './page-tokenizer.js';
 import { QueryTimeBudget, type QueryTimeServices } from './query-time-budget.js';
 import { allOf, type ScanRange, scanRange } from './scan-ranges.js';
+import { SteppedFilter } from './stepped-filter.js';
 
 /** Dependencies of a search. */
 export interface SearchServices extends Pick<QueryTimeServices, 'queryLimiter'> {
@@ -122,9 +112,7 @@ export class Search {
   #isNarrowed = false;
   /** Whether the store filters and sorts by fields that are visible because of what lookups found. */
   #areFieldsDecided = false;
-  #predicate: Predicate | undefined;
-  #stepped: SteppedPredicate | undefined;
-  #filterScans: FilterScans | undefined;
+  readonly #filter: SteppedFilter;
   /** The store's filter, cached by the rule it was made of. */
   #known:
     | { readonly rule: RqlExpression | undefined; readonly filter: RqlExpression | undefined }
@@ -133,6 +121,7 @@ export class Search {
   constructor(options: SearchOptions) {
     const { model, auth, services, owner, filter, order } = options;
     this.#options = options;
+    this.#filter = new SteppedFilter(filter);
     this.time = new QueryTimeBudget(services, owner);
     const filtered = filter ? fieldsOfRql(filter).map((path) => path.join('.')) : [];
     this.#fields = [...filtered, ...sortFields(order)];
@@ -474,10 +463,7 @@ export class Search {
     for (const visibleObject of visible) {
       const { r, rev, data } = asVisible(visibleObject);
       const body = { ...data, _r: r, _rev: rev };
-      const isMatch = this.#scans.areLong(data)
-        ? yield* this.#steppedFilter(body)
-        : this.#compiledFilter(body);
-      if (isMatch) hits.push(this.#hit(visibleObject));
+      if (yield* this.#filter.steps(body)) hits.push(this.#hit(visibleObject));
       yield;
     }
   }
@@ -490,26 +476,6 @@ export class Search {
     const { scope, services } = this.#options;
     const { below } = this.#access;
     return await services.store.query({ ...part, scope, below, ...this.time.patience });
-  }
-
-  /** Compiled on first use: usually only the store evaluates the filter. */
-  get #compiledFilter(): Predicate {
-    const { filter } = this.#options;
-    this.#predicate ??= filter ? compilePredicate(filter) : () => true;
-    return this.#predicate;
-  }
-
-  get #scans(): FilterScans {
-    this.#filterScans ??= new FilterScans(this.#options.filter);
-    return this.#filterScans;
-  }
-
-  /** For objects of which the filter scans much. */
-  #steppedFilter(body: JsonObject): Generator<undefined, boolean> {
-    const { filter } = this.#options;
-    if (!filter) throw new Error('there is nothing to scan');
-    this.#stepped ??= compileSteppedPredicate(filter);
-    return this.#stepped(body);
   }
 }
 

@@ -52,9 +52,10 @@ export function publishedHistory<C extends Change>(
   const entries = stored.slice(0, wanted);
   const oldestRev = horizon.oldestRev(span.rev);
   const oldestTime = horizon.oldestTime(now);
+  // A page with large changes may have fewer than are wanted. Those that were pruned are missing at its beginning.
+  const isThere = wanted === 0 || entries.length > 0;
   const complete =
-    // Fewer than wanted where the page is large: what is missing otherwise are the first.
-    entries.length > 0 === wanted > 0 &&
+    isThere &&
     entries.every(
       (entry, index) =>
         entry.rev === span.after + 1 + index && entry.rev >= oldestRev && entry.at >= oldestTime,

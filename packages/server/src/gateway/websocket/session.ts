@@ -18,7 +18,7 @@ import type { Frame, SentPush } from '../../live/push/frame.js';
 import type { PushTarget } from '../../live/push-target.js';
 import { typesOfModels } from '../../model/typescript/types-of-models.js';
 import { toProtocolError } from '../../objects/to-protocol-error.js';
-import type { Steps } from '../../platform/scheduling/tick-slice.js';
+import { inOnePiece, type Steps } from '../../platform/scheduling/tick-slice.js';
 import { chargeScriptsToOwner } from '../../queries/owner.js';
 import type { AppDeps } from '../app-deps.js';
 import { CommandsInFlight, type InFlightOwner } from '../dispatch/commands-in-flight.js';
@@ -503,12 +503,5 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.respond(errorText(error, { tag }));
     // A session that is only partly resumed cannot continue.
     if (this.initialized && !this.#initializeCompleted) this.#socket.close(closeCodes.overload);
-  }
-}
-
-function inOnePiece<T>(steps: Steps<T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
   }
 }

@@ -7,7 +7,8 @@ import type { LiveContext } from '../live-context.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { UserUsage } from '../registry/user-usages.js';
 import { ChangeDispatcher, type FeedEvent } from './change-dispatcher.js';
-import { QueryGroup, type QueryGroupOwner, tooManyRows } from './query-group.js';
+import { QueryGroup, tooManyRows } from './query-group.js';
+import type { QueryGroupOwner } from './query-group-owner.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
 import type { QuerySubscription } from './query-subscription.js';
 import { QueryTopic } from './query-topic.js';
@@ -18,7 +19,7 @@ const noGroups: readonly QueryGroup[] = [];
 const countedFor = 1000;
 
 /** Dispatches changes from the bus to the query groups they may concern. */
-export class QueryFeed implements QueryGroupOwner, LogFollower {
+export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
   readonly #context: LiveContext;
   readonly #registry: SubscriptionRegistry;
   readonly #topics = new Map<string, QueryTopic>();

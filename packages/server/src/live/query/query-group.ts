@@ -9,11 +9,9 @@ import type { Model } from '../../model/model.js';
 import { ruleToRql } from '../../model/rules/rule-to-rql.js';
 import { visibleBody } from '../../model/view/view.js';
 import { unavailable } from '../../objects/unavailable.js';
-import type { DroppableTask } from '../../platform/scheduling/fair-limiter.js';
-import type { Steps } from '../../platform/scheduling/tick-slice.js';
+import { inOnePiece, type Steps } from '../../platform/scheduling/tick-slice.js';
 import { FilterScans } from '../../queries/filter-scans.js';
 import { ownerOf } from '../../queries/owner.js';
-import type { Hit } from '../../queries/search.js';
 import type { StoredFieldType } from '../../store/collection-layout.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
 import { readWithRetry } from '../catch-up/read-with-retry.js';
@@ -23,61 +21,17 @@ import { type RevisionView, viewNow } from '../push/view-now.js';
 import { isSameList } from '../push/visibility.js';
 import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 import type { UserUsage } from '../registry/user-usages.js';
+import { DeliveredWindow, type WindowEdit } from './delivered-window.js';
 import { fetchWindow } from './fetch-window.js';
 import { PendingChanges } from './pending-changes.js';
+import type { JoinRequest, QueryGroupOwner } from './query-group-owner.js';
 import { isWithin, type QueryGroupTraits } from './query-group-traits.js';
 import type { KnownWindow, QuerySubscription } from './query-subscription.js';
-import {
-  type KnownRows,
-  QueryWindow,
-  type Row,
-  rowsBefore,
-  type WindowChange,
-} from './query-window.js';
+import { QueryWindow, type WindowChange } from './query-window.js';
 import { shortPosition } from './short-position.js';
 import { eventsSince, type FoundWindow, foundWindow, markedEvents } from './window-diff.js';
 import { type ChangedRow, changedRow, type WindowEvent, windowEventsOf } from './window-event.js';
 import { WindowSubscribers } from './window-subscribers.js';
-
-/** What a group needs from the feed. */
-export interface QueryGroupOwner {
-  /** Whether the group may keep this many more rows (rule LIM11). */
-  makeRoomForRows(group: QueryGroup, more: number): boolean;
-  /** The group has a row of this object now. */
-  rowAdded(group: QueryGroup, r: string): void;
-  /** The group no longer has a row of this object. */
-  rowRemoved(group: QueryGroup, r: string): void;
-  /** The group has to receive all changes of this object: a pending change may add it. */
-  rowExpected(group: QueryGroup, r: string): void;
-  /** The pending changes did not add the object. */
-  rowUnexpected(group: QueryGroup, r: string): void;
-  /** While the group reads its rows, it has to receive all changes. */
-  loading(group: QueryGroup, loading: boolean): void;
-  /** Ends subscriptions with a `failed` push, one after the other. */
-  failing(cause: unknown): (subscription: QuerySubscription) => void;
-  /** Runs a store read when the limiter allows: those of one user take turns. Rejects as the read does. */
-  schedule<T>(usage: UserUsage | undefined, read: () => Promise<T>): DroppableTask<T>;
-  /** Every change up to here was dispatched. */
-  readonly through: Pos;
-  /** The group has no subscribers and no pending joins. */
-  onEmpty(group: QueryGroup): void;
-}
-
-/** The window at the moment of a join. */
-export interface WindowSnapshot {
-  readonly hits: readonly Hit[];
-  readonly pos: Pos;
-  /** Writes up to here, made during the read, may be included. */
-  readonly exactFrom: Pos;
-}
-
-/** Exactly one of the two callbacks is called, once. */
-export interface JoinRequest {
-  readonly session: SubscriptionOwner;
-  /** Called synchronously when the group's rows become those of `found`. */
-  readonly resolve: (found: WindowSnapshot) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /**
  * What a group is doing:
@@ -94,25 +48,6 @@ export interface JoinRequest {
  */
 type GroupState = 'idle' | 'busy' | 'stale' | 'discarding' | 'retired';
 
-/**
- * How what live subscribers were sent compares with the window at their position:
- *
- * - `exact`: it is the same;
- * - `partial`: only a part of a change was sent, without the row `entering` from the reserve. It is
- *   sent when the store was read, which is the next thing to do;
- * - `newer`: others wrote during that read, so rows may be newer, until they are at this position.
- *
- *     exact | newer ──▶ partial ──▶ exact | newer
- */
-type DeliveredState =
-  | { readonly kind: 'exact' }
-  | { readonly kind: 'partial'; readonly entering: Row | undefined }
-  | { readonly kind: 'newer'; readonly until: Pos };
-
-/** `before`: what those know who have not been sent the change yet; call it before the next change. */
-type WindowEdit = WindowChange & { readonly before?: () => KnownWindow };
-
-const exact: DeliveredState = { kind: 'exact' };
 const unchanged: WindowEdit = { wasIn: false, isIn: false };
 
 /** Queued changes during authorization and reads; beyond this, the store is read instead. */
@@ -134,8 +69,9 @@ export class QueryGroup {
   readonly assumes: readonly StoredFieldType[];
   readonly scans: FilterScans;
   readonly #context: LiveContext;
-  readonly #owner: QueryGroupOwner;
+  readonly #owner: QueryGroupOwner<QueryGroup>;
   readonly #subscribers: WindowSubscribers;
+  readonly #delivered: DeliveredWindow;
   readonly #matches: Predicate;
   #queue: CommittedChange[] = [];
   readonly #pendingChanges = new PendingChanges(
@@ -152,21 +88,19 @@ export class QueryGroup {
   #state: GroupState = 'idle';
   /** Every change up to here is in the rows. */
   #pos: Pos = 0;
-  #delivered: DeliveredState = exact;
-  /** See `knownBy`. */
-  #knownRows: KnownRows | undefined;
   /** The rest of a delivery to many subscribers. */
   #sending: Promise<void> | undefined;
 
   constructor(
     context: LiveContext,
-    deps: { owner: QueryGroupOwner; model: Model },
+    deps: { owner: QueryGroupOwner<QueryGroup>; model: Model },
     traits: QueryGroupTraits,
   ) {
     this.#context = context;
     this.#owner = deps.owner;
     this.traits = traits;
     this.window = new QueryWindow(traits);
+    this.#delivered = new DeliveredWindow(this.window);
     this.#subscribers = new WindowSubscribers(traits, context);
     this.#matches = traits.filter ? compilePredicate(traits.filter) : () => true;
     this.scans = new FilterScans(traits.filter);
@@ -246,22 +180,13 @@ export class QueryGroup {
   }
 
   /**
-   * What a live subscriber knows. When the group is idle, all are as far as the dispatcher. The rows
-   * are the same object until something changes, so that resumable subscriptions share it.
+   * What a live subscriber knows. When the group is idle, all are as far as the dispatcher.
    */
   knownBy(subscription: QuerySubscription): KnownWindow {
     const before = this.#subscribers.knownBefore(subscription);
     if (before) return before;
     const { pos } = this.#subscribers;
-    const rows = this.#known();
-    if (!this.#isIdle) return { rows, pos, isExact: this.#isExactAt(pos) };
-    const reachedPos = Math.max(pos, this.#owner.through);
-    return { rows, pos: reachedPos, isExact: this.#isExactAt(reachedPos) };
-  }
-
-  #isExactAt(pos: Pos): boolean {
-    const delivered = this.#delivered;
-    return delivered.kind === 'exact' || (delivered.kind === 'newer' && pos >= delivered.until);
+    return this.#delivered.at(this.#isIdle ? Math.max(pos, this.#owner.through) : pos);
   }
 
   /** Whether nothing is in flight. */
@@ -279,15 +204,6 @@ export class QueryGroup {
 
   #becomeStale(): void {
     if (this.#state === 'idle' || this.#state === 'busy') this.#state = 'stale';
-  }
-
-  #known(): KnownRows {
-    const delivered = this.#delivered;
-    const entering = delivered.kind === 'partial' ? delivered.entering : undefined;
-    this.#knownRows ??= new Map(
-      this.window.shown.filter((row) => row !== entering).map((row) => [row.r, row]),
-    );
-    return this.#knownRows;
   }
 
   #enqueue(change: CommittedChange): void {
@@ -439,45 +355,32 @@ export class QueryGroup {
   }
 
   #edit(r: string, edit: () => WindowChange): WindowEdit {
-    const known = this.#knownRows;
-    const isExact = this.#isExactAt(this.#subscribers.pos);
-    this.#knownRows = undefined;
-    const row = this.window.get(r);
+    const wasPresent = this.window.get(r) !== undefined;
     const last = this.window.rows.at(-1);
-    const windowChange = edit();
+    const windowEdit = this.#delivered.edited(r, this.#subscribers.pos, edit);
     const isPresent = this.window.get(r) !== undefined;
-    if (isPresent && !row) this.#owner.rowAdded(this, r);
-    if (row && !isPresent) this.#rowRemoved(r);
+    if (isPresent && !wasPresent) this.#owner.rowAdded(this, r);
+    if (wasPresent && !isPresent) this.#rowRemoved(r);
     // An inserted row may push the last one out of the reserve.
     if (last && last.r !== r && !this.window.get(last.r)) this.#rowRemoved(last.r);
-    const { pos } = this.#subscribers;
-    const before = () => {
-      return {
-        rows: known ?? rowsBefore(this.window.shown, windowChange, { r, row }),
-        pos,
-        isExact,
-      };
-    };
-    return { ...windowChange, before };
+    return windowEdit;
   }
 
   /** Delivers the events of one change. */
   #deliver(change: CommittedChange, windowEdit: WindowEdit, changed?: ChangedRow): void {
     const { entered } = windowEdit;
     const events = windowEventsOf(change, windowEdit, changed);
-    this.#knownRows = undefined;
     if (entered || this.window.isShort) this.#becomeStale();
     // If a read is pending, not all of this position is sent yet.
-    if (this.#isStale) this.#delivered = { kind: 'partial', entering: entered };
+    if (this.#isStale) this.#delivered.partly(entered);
     const steps = this.#push(change, events, windowEdit.before);
     if (this.#owner.makeRoomForRows(this, 0)) {
       this.#sending = this.#context.slice.run(steps);
       return;
     }
     // At once, so that no other window has to fail until its rows are gone.
-    while (!steps.next().done);
-    const failing = this.#fail(tooManyRows());
-    while (!failing.next().done);
+    inOnePiece(steps);
+    inOnePiece(this.#fail(tooManyRows()));
   }
 
   *#push(
@@ -507,7 +410,7 @@ export class QueryGroup {
     const subscriber = this.#subscribers.reader;
     const payer = askedBy ?? subscriber;
     const owner = payer ? ownerOf(payer.pushTarget) : this.traits.owner;
-    // Those who receive changes do not wait until it is the turn of whoever joins them.
+    // A user with many reads waiting may join: the other subscribers do not wait for his turn.
     const inTurn = this.#subscribers.hasReceivers ? subscriber : payer;
     const { result, drop } = this.#owner.schedule(inTurn?.usage, () =>
       this.#read(model, { owner, isCharged: askedBy !== undefined }),
@@ -523,13 +426,12 @@ export class QueryGroup {
     }
     const found = foundWindow(hits, this.traits);
     const events = this.#subscribers.hasReceivers
-      ? await this.#diff(model, { known: this.#known(), found, isOtherView: false })
+      ? await this.#diff(model, { known: this.#delivered.rows, found, isOtherView: false })
       : [];
     if (this.#isDiscarding) return;
-    const { pos: from } = this.#subscribers;
-    const before = { rows: this.#known(), pos: from, isExact: this.#isExactAt(from) };
+    const before = this.#delivered.at(this.#subscribers.pos);
     this.#fill(found, pos);
-    this.#delivered = after === pos ? exact : { kind: 'newer', until: after };
+    this.#delivered.wasRead(pos, after);
     // The rows may have changes in them up to `after`, which will not be sent again. Until the last
     // join no other change is applied, so that all know the same rows.
     const delivery = this.#subscribers.deliver(events, pos, {
@@ -568,7 +470,6 @@ export class QueryGroup {
     for (const { r } of this.window.rows) if (!now.has(r)) this.#rowRemoved(r);
     for (const { r } of rows) if (!this.window.get(r)) this.#owner.rowAdded(this, r);
     this.window.fill(rows);
-    this.#knownRows = undefined;
     this.#pos = Math.max(this.#pos, pos);
     this.#owner.loading(this, false);
   }

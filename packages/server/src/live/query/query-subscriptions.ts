@@ -24,7 +24,7 @@ import {
   requireModel,
 } from '../subscribe-checks.js';
 import type { QueryFeed } from './query-feed.js';
-import type { WindowSnapshot } from './query-group.js';
+import type { WindowSnapshot } from './query-group-owner.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
 import { QuerySubscription } from './query-subscription.js';
 import { asOutdated, type KnownRows, knownRowsOf } from './query-window.js';

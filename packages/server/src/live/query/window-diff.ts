@@ -58,7 +58,7 @@ function hasChanged(
   return isOtherView && gainsFields(hidden, { fields, hidden: before.hidden });
 }
 
-/** What a read of the window found. Its rows are made once, whoever is compared with them. */
+/** What a read of the window found. All subscribers are compared with the same rows. */
 export interface FoundWindow {
   /** All rows, including the reserve. */
   readonly rows: readonly Row[];

@@ -102,6 +102,14 @@ export class TickSlice {
   }
 }
 
+/** Does all steps at once: only for those that wait for nothing. */
+export function inOnePiece<Result>(steps: Steps<Result>): Result {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
 /** A step that waits for a promise and returns its result. */
 export function* awaited<T>(promise: Promise<T>): Steps<T> {
   let resolved: { readonly value: T } | undefined;

@@ -154,16 +154,10 @@ class MemoryStore implements Store, ExportReader {
     this.#assertOpen();
     if (after > this.#position) return { entries: [], through: this.#position, gone: true };
     const isInScope = scopeTest(scope);
-    const all = [...this.#collection(scope.names).creations()]
-      .filter((entry) => entry.pos > after && isInScope(entry.object.r))
-      .sort((a, b) => a.pos - b.pos);
-    let left = readPageSize;
-    for (const [index, entry] of all.entries()) {
-      left -= JSON.stringify(entry).length;
-      if (index + 1 < limit && left > 0) continue;
-      return { entries: all.slice(0, index + 1), through: entry.pos, gone: false, more: true };
-    }
-    return { entries: all, through: this.#position, gone: false };
+    const all = [...this.#collection(scope.names).creations()].filter(
+      (entry) => entry.pos > after && isInScope(entry.object.r),
+    );
+    return pageOf(all, limit, this.#position);
   }
 
   async changes(scope: Scope, after: Pos, limit: number): Promise<Changes> {
@@ -172,16 +166,10 @@ class MemoryStore implements Store, ExportReader {
     const gone = after > this.#position || after < collection.floor;
     if (gone) return { entries: [], through: this.#position, gone };
     const isInScope = scopeTest(scope);
-    const all = [...collection.log()]
-      .filter((entry) => entry.pos > after && isInScope(entry.change.r))
-      .sort((a, b) => a.pos - b.pos);
-    let left = readPageSize;
-    for (const [index, entry] of all.entries()) {
-      left -= JSON.stringify(entry).length;
-      if (index + 1 < limit && left > 0) continue;
-      return { entries: all.slice(0, index + 1), through: entry.pos, gone, more: true };
-    }
-    return { entries: all, through: this.#position, gone };
+    const all = [...collection.log()].filter(
+      (entry) => entry.pos > after && isInScope(entry.change.r),
+    );
+    return pageOf(all, limit, this.#position);
   }
 
   async outdated(
@@ -438,4 +426,20 @@ function scopeTest(scope: Scope): (r: string) => boolean {
   const named = wild < 0 ? scope.parents : scope.parents.slice(0, wild);
   const prefix = `${named.map((id, index) => `/${scope.names[index]}/${id}`).join('')}/`;
   return (r) => r.startsWith(prefix);
+}
+
+/** A page of the log, which ends at the limit or at `readPageSize`. `position`: of the whole store. */
+function pageOf<Entry extends { readonly pos: Pos }>(
+  unordered: readonly Entry[],
+  limit: number,
+  position: Pos,
+): { entries: Entry[]; through: Pos; gone: false; more?: true } {
+  const all = unordered.toSorted((a, b) => a.pos - b.pos);
+  let left = readPageSize;
+  for (const [index, entry] of all.entries()) {
+    left -= JSON.stringify(entry).length;
+    if (index + 1 < limit && left > 0) continue;
+    return { entries: all.slice(0, index + 1), through: entry.pos, gone: false, more: true };
+  }
+  return { entries: all, through: position, gone: false };
 }

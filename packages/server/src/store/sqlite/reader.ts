@@ -145,20 +145,12 @@ export class Reader {
     if (after > position) return `{"entries":[],"through":${position},"gone":true}`;
     const rows = this.#exists(scope) ? this.#creations(scope, after, limit) : [];
     const print = rPrinter(scope.names);
-    const entries: string[] = [];
-    let left = readPageSize;
-    for (const [id, parents, ...rest] of rows) {
+    return pageJson(rows, { limit, position }, ([id, parents, ...rest]) => {
       const r = print(parents, id);
       const object = rest.slice(0, 5) as unknown as ObjectRow;
       const change = rest.slice(5) as unknown as PublishedRow;
-      const [pos] = change;
-      const entry = `{"pos":${pos},"change":${publishedJson(r, change)},"object":${objectJson(r, object)}}`;
-      entries.push(entry);
-      left -= entry.length;
-      if (entries.length < limit && left > 0) continue;
-      return `{"entries":[${entries.join()}],"through":${pos},"gone":false,"more":true}`;
-    }
-    return `{"entries":[${entries.join()}],"through":${position},"gone":false}`;
+      return entryJson(r, change, object);
+    });
   }
 
   /** Row by row, as `#page`. */
@@ -185,19 +177,10 @@ export class Reader {
     const [collection = 0, floor = 0] = known ?? [];
     if (after > position || after < floor)
       return `{"entries":[],"through":${position},"gone":true}`;
-    const entries: string[] = [];
-    let left = readPageSize;
-    for (const [r, ...row] of known ? this.#logged(collection, scope, after, limit) : []) {
-      const [pos] = row;
-      const object = this.#objectSince(r, pos);
-      const last = object ? `,"object":${objectJson(r, object)}` : '';
-      const entry = `{"pos":${pos},"change":${publishedJson(r, row)}${last}}`;
-      entries.push(entry);
-      left -= entry.length;
-      if (entries.length < limit && left > 0) continue;
-      return `{"entries":[${entries.join()}],"through":${pos},"gone":false,"more":true}`;
-    }
-    return `{"entries":[${entries.join()}],"through":${position},"gone":false}`;
+    const rows = known ? this.#logged(collection, scope, after, limit) : [];
+    return pageJson(rows, { limit, position }, ([r, ...change]) => {
+      return entryJson(r, change, this.#objectSince(r, change[0]));
+    });
   }
 
   /** Row by row, so that it can stop when it has enough, and `tick` looks at the time in between. */
@@ -285,4 +268,33 @@ export class Reader {
   #run({ text, values }: Sql): unknown[] {
     return this.#statements.get(text).all(...values);
   }
+}
+
+interface PageEntry {
+  readonly pos: Pos;
+  readonly json: string;
+}
+
+function entryJson(r: string, change: PublishedRow, object: ObjectRow | undefined): PageEntry {
+  const [pos] = change;
+  const last = object ? `,"object":${objectJson(r, object)}` : '';
+  return { pos, json: `{"pos":${pos},"change":${publishedJson(r, change)}${last}}` };
+}
+
+/** A page of the log, which ends at the limit or at `readPageSize`. `position`: of the whole store. */
+function pageJson<Row>(
+  rows: Iterable<Row>,
+  { limit, position }: { readonly limit: number; readonly position: Pos },
+  entryOf: (row: Row) => PageEntry,
+): string {
+  const entries: string[] = [];
+  let left = readPageSize;
+  for (const row of rows) {
+    const { pos, json } = entryOf(row);
+    entries.push(json);
+    left -= json.length;
+    if (entries.length < limit && left > 0) continue;
+    return `{"entries":[${entries.join()}],"through":${pos},"gone":false,"more":true}`;
+  }
+  return `{"entries":[${entries.join()}],"through":${position},"gone":false}`;
 }
