@@ -6,8 +6,7 @@ import type { AppDeps } from '../app-deps.js';
 import type { InputSource } from '../dispatch/input-quota.js';
 import { Intake } from '../limits/intake.js';
 import { headerPrice } from '../limits/intake-rates.js';
-import { OutputProgress } from '../limits/output-pace.js';
-import { type InputHolder, perPiece, worthCounting } from '../limits/unread-input.js';
+import type { InputHolder } from '../limits/unread-input.js';
 import {
   type ClientSocket,
   closedWithoutCode,
@@ -18,6 +17,8 @@ import {
 import type { OpenConnection } from './connections.js';
 import { deflatedFrame } from './deflated-frames.js';
 import { FrameHeaders } from './frame-headers.js';
+import { Heartbeat, type HeartbeatClient, ticksToRead } from './heartbeat.js';
+import { HeldInput } from './held-input.js';
 import { type ParsedMessage, parseMessage } from './parse-message.js';
 import { errorText, fixedFrames, pingFrame, pongFrame } from './response.js';
 import { Session, type SessionSocket } from './session.js';
@@ -34,18 +35,8 @@ export interface ConnectionOptions {
 /** Message size in bytes from which the time to parse it is measured. */
 const worthTiming = 32 * 1024;
 
-/**
- * Ticks of the event loop until the system's input buffers were read, even for very many sockets:
- * about 50,000 per tick.
- */
-const ticksToRead = 3;
-
 /** Bytes that the system delivers at once. */
 const largestChunk = 64 * 1024;
-
-/** Milliseconds between pings, and how many may stay without an answer. */
-const pingInterval = 15_000;
-const missedPings = 2;
 
 /**
  * Milliseconds that a client being closed by the server has to read the remaining output and the
@@ -65,7 +56,8 @@ export class Connection
     SessionSocket,
     SocketWriterOwner,
     InputSource,
-    InputHolder
+    InputHolder,
+    HeartbeatClient
 {
   readonly address: string;
   tick = 0;
@@ -76,6 +68,7 @@ export class Connection
   readonly #writer: SocketWriter;
   readonly #session: Session;
   readonly #intake: Intake;
+  readonly #held: HeldInput;
   readonly #frameHeaders = new FrameHeaders();
   readonly #deflates: boolean;
   readonly #openedAt: number;
@@ -87,20 +80,12 @@ export class Connection
    * 5.5.3).
    */
   #unanswered: Buffer | undefined;
-  /** Size of the backlog in bytes. */
-  #backlogBytes = 0;
-  /** Bytes received of an incomplete message. */
-  #unfinished = 0;
-  /** Bytes of messages with commands in flight, as last counted. */
-  #inFlight = 0;
-  /** What counts as unread input, as last set; 0 if it is too little. */
-  #counted = 0;
   #proceeding = false;
   #state: 'open' | 'finishing' | 'draining' | 'closing' = 'open';
   #hasClosed = false;
   #code: number | undefined;
-  /** Since the last ping; `undefined` while the client is not pinged. */
-  #life: { missed: number; isHeard: boolean; readonly progress: OutputProgress } | undefined;
+  /** While the client is pinged. */
+  #heartbeat: Heartbeat | undefined;
   /** Set once the server is closing the socket. */
   #closeTimer: Timer | undefined;
 
@@ -113,6 +98,7 @@ export class Connection
     this.#writer = new SocketWriter(deps.egress, socket, this);
     this.#session = new Session(deps, this);
     this.#intake = new Intake(deps.intakes, address);
+    this.#held = new HeldInput(this, deps.unread, () => this.#session.heldBytes);
     this.#openedAt = deps.platform.clock.monotonic();
     this.#activeAt = this.#openedAt;
     ws.attach(this, socket);
@@ -145,60 +131,29 @@ export class Connection
   }
 
   watchLife(isWatched: boolean): void {
-    const { lifeTimers, platform } = this.#deps;
     if (!isWatched) {
-      lifeTimers.clear(this);
-      this.#life = undefined;
-    } else if (!this.#life && this.#state !== 'closing') {
-      this.#life = { missed: 0, isHeard: true, progress: new OutputProgress(this.#socket) };
-      lifeTimers.set(this, platform.clock.monotonic() + pingInterval);
+      this.#heartbeat?.end();
+      this.#heartbeat = undefined;
+    } else if (this.open) {
+      this.#heartbeat ??= new Heartbeat(this.#deps, this, this.#socket);
     }
   }
 
-  /** Rule PRS9: pings the client, and cuts it off if it answered none of the last pings. */
-  checkLife(): void {
-    const life = this.#life;
-    if (!life) return;
-    if (this.#isReading(life.progress) || this.#isLeftUnread) life.isHeard = true;
-    life.missed = life.isHeard ? 0 : life.missed + 1;
-    if (life.missed >= missedPings) {
-      this.#cutOffIfSilent(ticksToRead);
-      return;
-    }
-    life.isHeard = false;
+  ping(): void {
     this.#writer.send(pingFrame);
-    this.#deps.lifeTimers.set(this, this.#deps.platform.clock.monotonic() + pingInterval);
   }
 
-  /** A ping is answered only when what waits before it is read: so a client that reads is alive. */
-  #isReading(progress: OutputProgress): boolean {
-    const wasBlocked = progress.isBlocked;
-    return progress.take() > 0 && wasBlocked;
-  }
-
-  /** The socket is not read, for another reason than that the client reads too slowly. */
-  get #isLeftUnread(): boolean {
+  get isLeftUnread(): boolean {
     return this.#intake.isOver || (this.#backlog !== undefined && !this.congested);
   }
 
-  /** After the process was blocked, an answer may wait in the system's buffers. */
-  #cutOffIfSilent(ticks: number): void {
-    setImmediate(() => {
-      if (!this.#life) return;
-      if (this.#life.isHeard) this.checkLife();
-      else if (ticks > 1) this.#cutOffIfSilent(ticks - 1);
-      else this.terminate();
-    });
-  }
-
   arrived(bytes: number): void {
-    if (this.#life) this.#life.isHeard = true;
+    this.#heartbeat?.heard();
     this.#intake.pay(bytes);
     if (this.#intake.isOver) this.#pauseReading();
     if (this.#state === 'closing') return;
     this.#frameHeaders.arrived(bytes);
-    this.#unfinished += bytes + perPiece;
-    if (this.#unfinished >= worthCounting) this.#countUnread();
+    if (this.#held.arrived(bytes)) this.#countUnfinished();
   }
 
   received(data: Buffer, isBinary: boolean): void {
@@ -215,11 +170,7 @@ export class Connection
     if (!this.#backlog) this.#ws.pause();
     this.#backlog ??= [];
     this.#backlog.push(data);
-    const before = this.#backlogBytes;
-    this.#backlogBytes += data.length + perPiece;
-    const isWorthCounting =
-      Math.floor(before / worthCounting) < Math.floor(this.#backlogBytes / worthCounting);
-    if (isWorthCounting) this.#setUnread();
+    this.#held.queue(data.length);
   }
 
   pinged(payload: Buffer): void {
@@ -281,7 +232,7 @@ export class Connection
   /** Passes queued messages to the session as far as it takes them, and reads on. */
   proceed(): void {
     if (this.#hasClosed) this.#endIntake();
-    if (this.#inFlight !== 0 && this.#inFlight !== this.#session.heldBytes) this.#recount();
+    this.#held.recountInFlight();
     const backlog = this.#backlog;
     // A message that is answered at once calls this again from within the loop below.
     if (!backlog || this.#proceeding) return;
@@ -290,13 +241,13 @@ export class Connection
     while (next < backlog.length && this.open && this.#admit(backlog[next]?.length ?? 0)) {
       const data = backlog[next++];
       if (!data) continue;
-      this.#backlogBytes -= data.length + perPiece;
+      this.#held.unqueue(data.length);
       this.#handle(data);
     }
     this.#proceeding = false;
     if (next < backlog.length) backlog.splice(0, next);
     else if (this.open) this.#resumeReading();
-    if (this.#counted !== 0) this.#recount();
+    this.#held.recountIfCounted();
   }
 
   get open(): boolean {
@@ -395,7 +346,7 @@ export class Connection
     this.#deps.idleTimers.clear(this);
     this.#deps.rateTimers.clear(this);
     this.watchLife(false);
-    this.#backlogBytes = 0;
+    this.#held.end();
     this.#writer.close();
     const isClients = this.#code === undefined;
     const isFinal = isClients && (code === closeCodes.normal || code === closedWithoutCode);
@@ -420,7 +371,7 @@ export class Connection
     this.#deps.connections.delete(this);
     this.#deps.rateTimers.clear(this);
     // Until now it had what it had received of a message.
-    this.#deps.unread.set(this, 0);
+    this.#held.release();
     this.#deps.count.leave(this.address);
     this.#hasClosed = true;
     this.#endIntake();
@@ -447,22 +398,17 @@ export class Connection
 
   #resumeReading(): void {
     this.#backlog = undefined;
-    this.#backlogBytes = 0;
+    this.#held.emptyQueue();
     if (this.#state === 'open' && !this.#intake.isOver) this.#ws.resume();
   }
 
-  /** Counts unread input, if it is worth counting. */
-  #countUnread(): void {
-    if (this.#state === 'closing') return;
+  #countUnfinished(): void {
     // An oversized message of an unauthenticated client is refused before it is complete.
-    const { limits } = this.#deps;
-    if (
-      this.#session.isUnauthenticated &&
-      this.#unfinished > 2 * limits.messageBeforeInitialize + largestChunk
-    ) {
+    const most = 2 * this.#deps.limits.messageBeforeInitialize + largestChunk;
+    if (this.#session.isUnauthenticated && this.#held.unfinished > most) {
       this.close(closeCodes.tooBig);
     } else {
-      this.#setUnread();
+      this.#held.count();
     }
   }
 
@@ -471,28 +417,13 @@ export class Connection
     const needless = this.#frameHeaders.message(bytes);
     // Compressed ones become larger, and are complete only after the next chunk has arrived.
     if (needless > 0 && !this.#deflates) this.pay(needless * headerPrice);
-    const wasCounted = this.#unfinished >= worthCounting;
-    this.#unfinished = 0;
-    if (wasCounted) this.#recount();
-  }
-
-  /** Counts what it holds: incomplete, queued and unanswered messages. */
-  #recount(): void {
-    if (this.#state === 'closing') return;
-    this.#inFlight = this.#session.heldBytes;
-    this.#setUnread();
-  }
-
-  #setUnread(): void {
-    const bytes = this.#unfinished + this.#backlogBytes + this.#inFlight;
-    this.#counted = bytes < worthCounting ? 0 : bytes;
-    this.#deps.unread.set(this, bytes);
+    this.#held.messageComplete();
   }
 
   /** It was a control frame, which is not kept. */
   #discountControlFrame({ length }: Buffer): void {
     this.#frameHeaders.control(length);
-    this.#unfinished = Math.max(0, this.#unfinished - length - perPiece);
+    this.#held.controlFrame(length);
   }
 
   #chargeExtra(): void {
@@ -521,7 +452,7 @@ export class Connection
       this.#session.refuse(parsed.message, fail.invalid(parsed.member, parsed.detail));
     } else {
       this.#session.handle(parsed.message, data.length, parsed.members);
-      if (data.length >= worthCounting || this.#inFlight !== 0) this.#recount();
+      this.#held.handled(data.length);
     }
   }
 

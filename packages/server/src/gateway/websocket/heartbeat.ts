@@ -1,0 +1,87 @@
+import type { Socket } from 'node:net';
+import type { AppDeps } from '../app-deps.js';
+import { OutputProgress } from '../limits/output-pace.js';
+
+/** The client that is pinged. */
+export interface HeartbeatClient {
+  /** The socket is not read, for another reason than that the client reads too slowly. */
+  readonly isLeftUnread: boolean;
+  ping(): void;
+  /** Cuts the client off. */
+  terminate(): void;
+}
+
+/** Milliseconds between pings, and how many may stay without an answer. */
+const pingInterval = 15_000;
+const missedPings = 2;
+
+/**
+ * Ticks of the event loop until the system's input buffers were read, even for very many sockets:
+ * about 50,000 per tick.
+ */
+export const ticksToRead = 3;
+
+/** Pings a client until `end`, and cuts it off if it answered none of the last pings. Rule PRS9. */
+export class Heartbeat {
+  readonly #deps: Pick<AppDeps, 'lifeTimers' | 'platform'>;
+  readonly #client: HeartbeatClient;
+  readonly #progress: OutputProgress;
+  #missed = 0;
+  /** Since the last ping. */
+  #isHeard = true;
+  #isEnded = false;
+
+  constructor(
+    deps: Pick<AppDeps, 'lifeTimers' | 'platform'>,
+    client: HeartbeatClient,
+    socket: Socket,
+  ) {
+    this.#deps = deps;
+    this.#client = client;
+    this.#progress = new OutputProgress(socket);
+    this.#setTimer();
+  }
+
+  /** Something arrived. */
+  heard(): void {
+    this.#isHeard = true;
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#deps.lifeTimers.clear(this);
+  }
+
+  checkLife(): void {
+    if (this.#isReading() || this.#client.isLeftUnread) this.#isHeard = true;
+    this.#missed = this.#isHeard ? 0 : this.#missed + 1;
+    if (this.#missed >= missedPings) {
+      this.#cutOffIfSilent(ticksToRead);
+      return;
+    }
+    this.#isHeard = false;
+    this.#client.ping();
+    this.#setTimer();
+  }
+
+  #setTimer(): void {
+    const { lifeTimers, platform } = this.#deps;
+    lifeTimers.set(this, platform.clock.monotonic() + pingInterval);
+  }
+
+  /** A ping is answered only when what waits before it is read: so a client that reads is alive. */
+  #isReading(): boolean {
+    const wasBlocked = this.#progress.isBlocked;
+    return this.#progress.take() > 0 && wasBlocked;
+  }
+
+  /** After the process was blocked, an answer may wait in the system's buffers. */
+  #cutOffIfSilent(ticks: number): void {
+    setImmediate(() => {
+      if (this.#isEnded) return;
+      if (this.#isHeard) this.checkLife();
+      else if (ticks > 1) this.#cutOffIfSilent(ticks - 1);
+      else this.#client.terminate();
+    });
+  }
+}
