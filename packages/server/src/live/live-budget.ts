@@ -1,8 +1,9 @@
 import { fail, type ProtocolError } from '@really/protocol';
 import type { Budget, Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
+import type { Clock } from '../platform/platform.js';
 import type { WindowCost } from './query/window-cost.js';
-import type { UserUsage, UserUsages } from './registry/user-usages.js';
+import type { UserUsage } from './registry/user-usages.js';
 
 export type LiveLimits = Pick<
   Limits,
@@ -15,24 +16,39 @@ export type LiveLimits = Pick<
   | 'windowBytesPerNode'
 >;
 
+/** A user's part of all windows: those who share a window count a part of it each. */
+export interface WindowShare extends WindowCost {
+  readonly rows: number;
+}
+
 interface LiveBudgetDeps {
   readonly limits: LiveLimits;
   readonly budgets: Budgets;
-  readonly usages: UserUsages;
+  readonly clock: Clock;
+  /** Counts them: it takes a look at every subscription. */
+  readonly shares: () => ReadonlyMap<UserUsage, WindowShare>;
   /** Ends the live queries of this uid. */
   readonly evict: (usage: UserUsage, error: ProtocolError) => void;
 }
 
+/** Milliseconds for which the shares of users are not counted again. */
+const countedFor = 1000;
+
 /**
  * Limits what subscriptions use (rules LIM17 and LIM20). Each subscription counts for its uid; each
  * window counts once for the node, however many subscribers share it. When the node is full, the
- * user with the largest usage is evicted if the requesting user would hold at most half as much.
+ * user with the largest share is evicted if the requesting user would have at most half as much: a
+ * share, since a window stays while one of those who share it is left.
  */
 export class LiveBudget {
   readonly #deps: LiveBudgetDeps;
   readonly #subscriptions: Budget;
   readonly #work: Budget;
   readonly #bytes: Budget;
+  /** As they were counted last, and when that was. */
+  #counted:
+    | { readonly shares: ReadonlyMap<UserUsage, WindowShare>; readonly at: number }
+    | undefined;
 
   constructor(deps: LiveBudgetDeps) {
     const { budgets, limits } = deps;
@@ -81,12 +97,44 @@ export class LiveBudget {
     usage.bytes -= cost.bytes;
   }
 
-  /** Ends the live queries of this user, to make room for those of others. */
-  evict(usage: UserUsage, error: ProtocolError): void {
-    this.#deps.evict(usage, error);
+  /**
+   * Ends the live queries of the user with the largest share, if the one that needs room would have
+   * at most half of it with this much more. Users are compared only then: who has a window changes
+   * all the time. Returns whether there was such a user.
+   */
+  evictLargest(
+    kind: keyof WindowShare,
+    {
+      users,
+      more,
+      error,
+    }: { users: Iterable<UserUsage | undefined>; more: number; error: ProtocolError },
+  ): boolean {
+    const shares = this.#shares();
+    let own = Number.POSITIVE_INFINITY;
+    for (const user of users) own = Math.min(own, (user && shares.get(user)?.[kind]) ?? 0);
+    let largest: UserUsage | undefined;
+    let most = 0;
+    for (const [user, share] of shares) {
+      if (share[kind] <= most) continue;
+      largest = user;
+      most = share[kind];
+    }
+    if (!largest || (own + more) * 2 > most) return false;
+    this.#deps.evict(largest, error);
+    this.#counted = undefined;
+    return true;
   }
 
-  /** Throws 429 if the node has no room for another window. */
+  #shares(): ReadonlyMap<UserUsage, WindowShare> {
+    const now = this.#deps.clock.monotonic();
+    if (!this.#counted || now >= this.#counted.at + countedFor) {
+      this.#counted = { shares: this.#deps.shares(), at: now };
+    }
+    return this.#counted.shares;
+  }
+
+  /** Throws 429 if the node has no room for another window of this user. */
   acquireWindow(cost: WindowCost, usage: UserUsage | undefined): void {
     this.#acquireFrom(this.#work, 'work', cost, usage);
     try {
@@ -109,12 +157,9 @@ export class LiveBudget {
     usage: UserUsage | undefined,
   ): void {
     if (budget.take(cost[kind])) return;
-    const refusal = limitError('query', budget.key.replace('limits.', ''));
-    const largest = this.#deps.usages.largest(kind);
-    const own = (usage?.[kind] ?? 0) + cost[kind];
-    if (!largest || largest === usage || own * 2 > largest[kind]) throw refusal;
-    this.evict(largest, refusal);
-    if (!budget.take(cost[kind])) throw refusal;
+    const error = limitError('query', budget.key.replace('limits.', ''));
+    this.evictLargest(kind, { users: [usage], more: cost[kind], error });
+    if (!budget.take(cost[kind])) throw error;
   }
 
   #refusal(what: string, key: keyof LiveLimits): ProtocolError {

@@ -27,7 +27,7 @@ import { CollectionCatchUp } from './collection/collection-catch-up.js';
 import { CollectionDelivery } from './collection/collection-delivery.js';
 import { CollectionFeed } from './collection/collection-feed.js';
 import type { CollectionTopic } from './collection/collection-subscription.js';
-import { LiveBudget, type LiveLimits } from './live-budget.js';
+import { LiveBudget, type LiveLimits, type WindowShare } from './live-budget.js';
 import type { LiveContext } from './live-context.js';
 import { type LiveCounts, liveMetrics } from './live-metrics.js';
 import { LookupIndex } from './lookups/lookup-index.js';
@@ -131,6 +131,7 @@ export class Live {
     const context = contextOf(options, {
       usages: this.#usages,
       counts: () => this.counts(),
+      shares: () => this.#queryFeed.shares(),
       evict: (usage, error) => this.#evict(usage, error),
     });
     const sessions = this.#sessions;
@@ -451,12 +452,13 @@ function contextOf(
   deps: {
     readonly usages: UserUsages;
     readonly counts: () => LiveCounts;
+    readonly shares: () => ReadonlyMap<UserUsage, WindowShare>;
     readonly evict: (usage: UserUsage, error: ProtocolError) => void;
   },
 ): LiveContext {
   const { metrics = noMetrics, tracing, published, limits, platform } = options;
   const { budgets = new Budgets(metrics), pace = new FanOutPace(), store, objects } = options;
-  const { usages, counts, evict } = deps;
+  const { usages, counts, shares, evict } = deps;
   const { clock } = platform;
   const inFlight = new InFlight();
   const slice = new TickSlice(clock, liveTime);
@@ -464,7 +466,7 @@ function contextOf(
     ...options,
     objects: published ? acknowledgedObjects(objects, published) : objects,
     usages,
-    budget: new LiveBudget({ limits, budgets, usages, evict }),
+    budget: new LiveBudget({ limits, budgets, clock, shares, evict }),
     inFlight,
     limiter: new FairLimiter(readLimits, { inFlight, slice }),
     cursor: new LogCursor(),

@@ -3,6 +3,7 @@ import type { DroppableTask } from '../../platform/scheduling/fair-limiter.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
 import type { LogFollower } from '../catch-up/log-cursor.js';
 import { collectionsAround } from '../collection/collection-subscription.js';
+import type { WindowShare } from '../live-budget.js';
 import type { LiveContext } from '../live-context.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { UserUsage } from '../registry/user-usages.js';
@@ -15,9 +16,6 @@ import { QueryTopic } from './query-topic.js';
 
 const noGroups: readonly QueryGroup[] = [];
 
-/** Milliseconds for which rows of users are not counted again: it takes a look at every subscription. */
-const countedFor = 1000;
-
 /** Dispatches changes from the bus to the query groups they may concern. */
 export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
   readonly #context: LiveContext;
@@ -26,8 +24,6 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
   readonly #dispatcher: ChangeDispatcher;
   #groups = 0;
   #rows = 0;
-  /** Rows by user, as they were counted last, and when that was. */
-  #counted: { readonly rows: ReadonlyMap<UserUsage, number>; readonly at: number } | undefined;
 
   constructor(context: LiveContext, registry: SubscriptionRegistry) {
     this.#context = context;
@@ -52,25 +48,11 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
     return this.#dispatcher.through;
   }
 
-  /**
-   * When there is none, the user with most rows loses his live queries to one with at most half as
-   * many, as for `LiveBudget`. Users are compared only then: who has a window changes all the time.
-   */
+  /** If there is none, `LiveBudget` may evict the user with the most rows. */
   makeRoomForRows(group: QueryGroup, more: number): boolean {
     if (this.#hasRoomForRows(more)) return true;
-    const rows = this.#rowsByUser();
-    let own = Number.POSITIVE_INFINITY;
-    for (const user of group.users({ isJoining: true })) own = Math.min(own, rows.get(user) ?? 0);
-    let largest: UserUsage | undefined;
-    let most = 0;
-    for (const [user, count] of rows) {
-      if (count <= most) continue;
-      largest = user;
-      most = count;
-    }
-    if (!largest || (own + more) * 2 > most) return false;
-    this.#context.budget.evict(largest, tooManyRows());
-    this.#counted = undefined;
+    const users = group.users({ isJoining: true });
+    this.#context.budget.evictLargest('rows', { users, more, error: tooManyRows() });
     return this.#hasRoomForRows(more);
   }
 
@@ -78,26 +60,27 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
     return this.#rows + more <= this.#context.limits.queryRows;
   }
 
-  /** Those who share a window count a part of it each, since it stays while one of them has it. */
-  #rowsByUser(): ReadonlyMap<UserUsage, number> {
-    const now = this.#context.platform.clock.monotonic();
-    if (!this.#counted || now >= this.#counted.at + countedFor) {
-      this.#counted = { rows: this.#countRows(), at: now };
-    }
-    return this.#counted.rows;
-  }
-
-  #countRows(): Map<UserUsage, number> {
-    const rows = new Map<UserUsage, number>();
+  /** What each user has of the windows. Who is about to join one has none of its rows yet. */
+  shares(): Map<UserUsage, WindowShare> {
+    const shares = new Map<UserUsage, WindowShare>();
+    const add = (user: UserUsage, { work, bytes, rows }: WindowShare, parts: number) => {
+      const share = shares.get(user) ?? { work: 0, bytes: 0, rows: 0 };
+      shares.set(user, {
+        work: share.work + work / parts,
+        bytes: share.bytes + bytes / parts,
+        rows: share.rows + rows / parts,
+      });
+    };
     for (const { groups } of this.#topics.values()) {
       for (const group of groups.values()) {
+        const all = group.users({ isJoining: true });
+        for (const user of all) add(user, { ...group.traits.cost, rows: 0 }, all.size);
         const users = group.users({ isJoining: false });
-        for (const user of users) {
-          rows.set(user, (rows.get(user) ?? 0) + group.window.size / users.size);
-        }
+        for (const user of users)
+          add(user, { work: 0, bytes: 0, rows: group.window.size }, users.size);
       }
     }
-    return rows;
+    return shares;
   }
 
   /**

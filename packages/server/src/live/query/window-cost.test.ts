@@ -120,6 +120,32 @@ access: { read: boss != null }
     expect(live.counts().queries).toBe(1);
   });
 
+  test('nobody is evicted for windows that others keep alive', async () => {
+    const limits = { windowWorkPerNode: 10, windowWorkPerUid: 10 };
+    const { live } = await setUpLive({ models: [modelOf()], limits });
+    const names = ['first', 'second', 'greedy', 'modest'];
+    const [first, second, greedy, modest] = names.map((uid) => new FakeConnection(uid));
+    const subscribe = async (connection: FakeConnection | undefined, filter: string) => {
+      if (!connection) return;
+      const { start } = await live.subscribeQuery(connection, {
+        ...query,
+        filter: filterOf(filter),
+      });
+      start();
+    };
+    for (const filter of ['a = 1', 'a = 2', 'a = 3']) {
+      await subscribe(first, filter);
+      await subscribe(second, filter);
+    }
+    await subscribe(greedy, 'a = 4');
+    await subscribe(greedy, 'a = 5');
+    await subscribe(modest, 'b = 1');
+    // Each of the two uses six of the ten, as does nobody else, but only three would be given back.
+    expect([first, second].flatMap((connection) => connection?.received())).toEqual([]);
+    expect(greedy?.received().map(({ evt }) => evt)).toEqual(['failed', 'failed']);
+    expect(live.counts().queries).toBe(7);
+  });
+
   test('changes are dispatched in slices, and every subscriber receives each once and in order', async () => {
     const { live, platform, create, set } = await setUpLive({ models: [modelOf()] });
     // Every reading of the clock takes long, so that each slice is over at once.

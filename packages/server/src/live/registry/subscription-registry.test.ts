@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { Budgets } from '../../platform/budget.js';
 import { defaultLimits } from '../../platform/limits.js';
 import { noMetrics } from '../../platform/metrics.js';
+import { simulatedPlatform } from '../../platform/simulated.js';
 import { FakeConnection } from '../live.fixture.js';
 import { LiveBudget } from '../live-budget.js';
 import type { LiveContext } from '../live-context.js';
@@ -16,7 +17,8 @@ test('[LIM17] a live query that was moved to a window of another cost gives back
   const budget = new LiveBudget({
     limits: defaultLimits,
     budgets: new Budgets(noMetrics),
-    usages,
+    clock: simulatedPlatform({ seed: 1 }).clock,
+    shares: () => new Map(),
     evict: () => {},
   });
   const lookups = { add() {}, remove() {} };

@@ -1,5 +1,3 @@
-import type { WindowCost } from '../query/window-cost.js';
-
 /** Usage of all connections of one uid. */
 export interface UserUsage {
   readonly uid: string;
@@ -34,14 +32,5 @@ export class UserUsages {
 
   find(uid: string): UserUsage | undefined {
     return this.#byUid.get(uid);
-  }
-
-  /** The largest user of this resource, if any. */
-  largest(kind: keyof WindowCost): UserUsage | undefined {
-    let largest: UserUsage | undefined;
-    for (const usage of this.#byUid.values()) {
-      if (usage[kind] > (largest?.[kind] ?? 0)) largest = usage;
-    }
-    return largest;
   }
 }
