@@ -27,6 +27,7 @@ import {
 } from './access-scope.js';
 import { CollectionRights, collectionROf } from './collection-rights.js';
 import type { CandidateOptions } from './lookup-candidates.js';
+import { NearestHits } from './nearest-hits.js';
 import type { PageStart } from './page-tokenizer.js';
 import { QueryTimeBudget, type QueryTimeServices } from './query-time-budget.js';
 import { allOf, type ScanRange, scanRange } from './scan-ranges.js';
@@ -75,12 +76,6 @@ export interface Hit extends VisibleObject {
   readonly place: SortPosition;
 }
 
-/** A candidate for a page. */
-interface Candidate {
-  readonly place: SortPosition;
-  readonly hit?: Hit | undefined;
-}
-
 /** A part of an order that was read: after `from`, up to `end`. */
 type ReadRange = Pick<ScanRange, 'order' | 'from'> & { readonly end?: SortPosition | undefined };
 
@@ -93,6 +88,8 @@ interface FieldDecision {
 const batchSize = 256;
 /** Approximate characters of JSON per read: parsing the result blocks this thread. */
 const batchCharacters = 1024 * 1024;
+
+const unlimited = Number.POSITIVE_INFINITY;
 
 /**
  * A query as one reader sees it. The store evaluates as much as possible: everything if a filter
@@ -268,10 +265,7 @@ export class Search {
   }
 
   /** Collects visible hits until the page is full. */
-  async #gather(
-    range: ScanRange,
-    { skip, limit, bytes = Number.POSITIVE_INFINITY }: PageOptions,
-  ): Promise<Scan> {
+  async #gather(range: ScanRange, { skip, limit, bytes = unlimited }: PageOptions): Promise<Scan> {
     const found: Hit[] = [];
     let size = 0;
     // With an exact scope the store can skip by itself.
@@ -291,48 +285,63 @@ export class Search {
 
   /**
    * A page in an order that the store must not sort by: scans everything, and keeps what may belong
-   * to the page. Hits are kept as authorized; with a skip, which may be long, only places are kept.
+   * to the page. Only places are kept with a skip, which may be long, and of large objects.
    */
-  async #scanSorted({ start, skip, limit }: PageOptions): Promise<Scan> {
-    const compare = (a: Candidate, b: Candidate) => this.compare(start, a.place, b.place);
-    const from: Candidate | undefined = start;
-    const wanted = skip + limit;
-    let best: Candidate[] = [];
-    let end: SortPosition | undefined;
-    const keepBest = () => {
-      best.sort(compare);
-      if (best.length <= wanted) return;
-      best = best.slice(0, wanted);
-      end = best.at(-1)?.place;
-    };
+  async #scanSorted({ start, skip, limit, bytes = unlimited }: PageOptions): Promise<Scan> {
+    const compare = (a: SortPosition, b: SortPosition) => this.compare(start, a, b);
+    const room = { most: skip + limit, bytes: skip === 0 ? bytes : 0 };
+    const nearest = new NearestHits<Hit>({ compare, ...room });
     for await (const hits of this.#hits({ filter: this.#storeFilter(), order: byId })) {
       for (const hit of hits) {
-        const candidate: Candidate = skip === 0 ? { place: hit.place, hit } : { place: hit.place };
-        if (!from || compare(from, candidate) < 0) best.push(candidate);
+        if (!start || compare(start.place, hit.place) < 0) nearest.add(hit);
       }
-      if (best.length > 2 * wanted) keepBest();
     }
-    keepBest();
-    const page = best.slice(skip);
-    const hits = skip === 0 ? page.flatMap(({ hit }) => hit ?? []) : await this.#reload(page);
+    const { best, end } = nearest.result();
+    if (nearest.keepsHits) return { hits: best.flatMap(({ hit }) => hit ?? []), end };
+    return await this.#reload(best.slice(skip), { bytes, end });
+  }
+
+  /** The current objects at these places that still match, up to about so many bytes. */
+  async #reload(
+    page: readonly Pick<Hit, 'place'>[],
+    { bytes, end }: { readonly bytes: number; readonly end: SortPosition | undefined },
+  ): Promise<Scan> {
+    const hits: Hit[] = [];
+    let size = 0;
+    for (let index = 0; index < page.length; ) {
+      const batch = await this.#reloadBatch(page, index);
+      index = batch.next;
+      for (const hit of batch.hits) {
+        hits.push(hit);
+        size += estimateBytes(hit.object.data);
+        const isLast = index === page.length && hit === batch.hits.at(-1);
+        if (size >= bytes && !isLast) return { hits, end: hit.place };
+      }
+    }
     return { hits, end };
   }
 
-  /** The current objects at these places that still match. */
-  async #reload(page: readonly Candidate[]): Promise<Hit[]> {
-    const { objects } = this.#options.services;
-    const byR = new Map<string, Hit>();
-    for (let index = 0; index < page.length; index += authorizedTogether) {
-      const batch = page.slice(index, index + authorizedTogether);
-      const heads = await objects.heads(batch.map(({ place }) => place.r));
-      const found = heads.filter((object) => object !== undefined && !object.deleted);
-      const hits = await this.#judged(found as StoredObject[], { order: byId });
-      for (const hit of hits) byR.set(hit.object.r, hit);
+  /** From an index on: one after the other, since each may be a megabyte. */
+  async #reloadBatch(page: readonly Pick<Hit, 'place'>[], first: number) {
+    const { objects, platform } = this.#options.services;
+    const slice = new Slice(platform.clock);
+    const found = new Map<string, StoredObject>();
+    let next = first;
+    for (let size = 0; size < batchCharacters && next - first < authorizedTogether; next++) {
+      const candidate = page[next];
+      if (!candidate) break;
+      const [head] = await objects.heads([candidate.place.r]);
+      if (head && !head.deleted) found.set(head.r, head);
+      size += estimateBytes(head?.data);
+      if (slice.isOver) await slice.rest();
     }
-    return page.flatMap(({ place }) => {
+    const judged = await this.#judged([...found.values()], { order: byId });
+    const byR = new Map(judged.map((hit) => [hit.object.r, hit]));
+    const hits = page.slice(first, next).flatMap(({ place }) => {
       const hit = byR.get(place.r);
       return hit ? [{ ...hit, place }] : [];
     });
+    return { hits, next };
   }
 
   /** The matching visible objects of a range, in batches. */

@@ -1,10 +1,12 @@
 import type { Model } from '../../model/model.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
+import { readBytes } from '../../platform/limits.js';
 import type { PageStart } from '../../queries/page-tokenizer.js';
 import { type Hit, Search } from '../../queries/search.js';
 import type { LiveContext } from '../live-context.js';
 import { viewNow } from '../push/view-now.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
+import { BoundedWindowRoom, type WindowRoom } from './window-room.js';
 
 export type WindowSearch = Pick<
   QueryGroupTraits,
@@ -13,12 +15,6 @@ export type WindowSearch = Pick<
   /** True if the owner asked for it, and not a change by others. */
   readonly isCharged?: boolean | undefined;
 };
-
-/** Approximate bytes that a search may still find; `take` throws where that is more than is left. */
-export interface WindowRoom {
-  readonly left: number;
-  take(bytes: number): void;
-}
 
 /**
  * The first `limit` objects of a query that the reader may subscribe to, in order; fewer only if
@@ -29,7 +25,7 @@ export async function fetchWindow(
   model: Model,
   { auth, finder, owner, scope, filter, order, from, isCharged }: WindowSearch,
   limit: number,
-  room?: WindowRoom,
+  room: WindowRoom = new BoundedWindowRoom(readBytes(context.limits)),
 ): Promise<Hit[]> {
   const search = new Search({
     services: { ...context, queryLimiter: isCharged ? context.queryCharge : undefined },
@@ -45,16 +41,15 @@ export async function fetchWindow(
   let start: PageStart | undefined = from && { place: from, back: false };
   for (;;) {
     // A page ends early only where it has more than there is room for.
-    const hits = await search.page({ start, skip: 0, limit, bytes: room && room.left + 1 });
-    for (const { object } of hits) room?.take(estimateBytes(object.data));
+    const { hits, end } = await search.scan({ start, skip: 0, limit, bytes: room.left + 1 });
+    for (const { object } of hits) room.take(estimateBytes(object.data));
     for (const hit of await subscribable(context, model, hits, { auth, finder })) {
       const { r } = hit.object;
       found.delete(r);
       found.set(r, hit);
     }
-    const last = hits.at(-1);
-    if (!last || hits.length < limit || found.size >= limit) break;
-    start = { place: last.place, back: false };
+    if (!end || found.size >= limit) break;
+    start = { place: end, back: false };
   }
   return [...found.values()].slice(0, limit);
 }
