@@ -274,6 +274,105 @@ const nothing = {
   queuedReads: 0,
 };
 
+test('[LIM44] nothing is read for those who owe, and of those who subscribe at the same time not for all', async () => {
+  let reads = 0;
+  let isInDebt = true;
+  const on = await setUpLive({
+    wrap: (store) =>
+      new Proxy(store, {
+        get: (target, name: keyof Store) => {
+          if (name === 'getMany') reads += 1;
+          const member = target[name];
+          return typeof member === 'function' ? member.bind(target) : member;
+        },
+      }),
+  });
+  for (let n = 0; n < 40; n++) await on.create(`/users/${n}`, { a: n });
+  const waiting: (() => void)[] = [];
+  const untilPaid = () =>
+    isInDebt ? new Promise<void>((resolve) => waiting.push(resolve)) : undefined;
+  const charge = () => {
+    isInDebt = true;
+    return undefined;
+  };
+  const connections = Array.from({ length: 40 }, () => new FakeConnection());
+  const subscribing = connections.map((connection, n) => {
+    Object.assign(connection, { untilPaid, charge });
+    return on.live.subscribe(connection, [itemOf(`/users/${n}`)]);
+  });
+  await on.settle();
+  expect(reads).toBe(0);
+  // One whose client is gone does not wait any longer.
+  const last = connections.at(-1);
+  if (last) on.live.drop(last);
+  for (let before = 0; reads < 39; before = reads) {
+    isInDebt = false;
+    for (const proceed of waiting.splice(0)) proceed();
+    await on.settle();
+    expect(reads).toBeGreaterThan(before);
+    expect(reads).toBeLessThanOrEqual(before + 16);
+  }
+  for (const proceed of waiting.splice(0)) proceed();
+  const results = await Promise.all(subscribing);
+  expect(reads).toBe(39);
+  expect(results.map(({ subscriptions }) => subscriptions.length)).toEqual([
+    ...Array(39).fill(1),
+    0,
+  ]);
+});
+
+test('[LIM43] the objects of a request are read one after the other, and others have their turn in between', async () => {
+  const pauses: unknown[] = [];
+  const on = await setUpLive({
+    isHurried: true,
+    heads: async (rs, pause) => {
+      for (const _ of rs) {
+        const paused = pause?.();
+        pauses.push(paused);
+        await paused;
+      }
+      return await on.store.getMany(rs);
+    },
+  });
+  for (let n = 0; n < 8; n++) await on.create(`/users/${n}`, { a: n });
+  const connection = new FakeConnection();
+  const items = Array.from({ length: 8 }, (_, n) => itemOf(`/users/${n}`));
+  const { subscriptions } = await on.live.subscribe(connection, items);
+  expect(subscriptions).toHaveLength(8);
+  expect(pauses).toHaveLength(8);
+  for (const paused of pauses) expect(paused).toBeInstanceOf(Promise);
+});
+
+test('[LIM43] so are those that left a window, a part of them at a time', async () => {
+  const asked: number[] = [];
+  let pauses = 0;
+  const on = await setUpLive({
+    isHurried: true,
+    limits: { queryTime: 1_000_000 },
+    heads: async (rs, pause) => {
+      asked.push(rs.length);
+      if (pause?.()) pauses += 1;
+      return await on.store.getMany(rs);
+    },
+  });
+  for (let n = 0; n < 100; n++) await on.create(`/users/${n}`, { a: n });
+  const connection = new FakeConnection();
+  const order = { keys: [{ field: 'a', descending: false }] };
+  const scope = { names: ['users'], parents: [] };
+  const query = { r: '/users/*', scope, order, limit: 100 };
+  (await on.live.subscribeQuery(connection, query)).start();
+  await on.live.settled();
+  on.bus.held = [];
+  for (let n = 0; n < 100; n++) await on.remove(`/users/${n}`);
+  on.bus.held = undefined;
+  await on.live.resync();
+  await on.live.settled();
+  expect(asked).toEqual([32, 32, 32, 4]);
+  expect(pauses).toBe(4);
+  const left = connection.received().filter(({ evt }) => evt === 'left');
+  expect(left.map(({ rev }) => rev)).toEqual(Array(100).fill(2));
+});
+
 test('[LIM44] a large request is read as the rate of its client allows, and no further once it is gone', async () => {
   const reads: number[] = [];
   const on = await setUpLive({

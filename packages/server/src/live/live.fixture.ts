@@ -279,7 +279,7 @@ export interface LiveSetupOptions {
    */
   readonly isHurried?: boolean;
   /** Reads objects from memory; by default from the store. */
-  readonly heads?: Store['getMany'];
+  readonly heads?: LiveOptions['objects']['heads'];
   readonly queryCharge?: LiveOptions['queryCharge'];
   /** Wraps the store of the live layer. */
   readonly wrap?: (store: Store) => Store;

@@ -25,6 +25,11 @@ export interface PushTarget {
    */
   charge?(bytes: number): Promise<void> | undefined;
   /**
+   * Whether it has to pay for earlier reads first: resolves when something may be read for it. The
+   * other connections of its uid pay for it, too.
+   */
+  untilPaid?(): Promise<void> | undefined;
+  /**
    * Pushes sent so far for this subscription must not be sent again: its view changed or it ended.
    */
   discardSent?(key: string): void;

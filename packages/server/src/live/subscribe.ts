@@ -173,7 +173,7 @@ function requestFor(
  * and queries do not need it.
  */
 async function readHeads(
-  { objects, limiter }: LiveContext,
+  context: LiveContext,
   session: LiveSession,
   requests: readonly ItemOutcome<ItemSubscribeRequest>[],
   result: SubscribeResults,
@@ -185,13 +185,8 @@ async function readHeads(
   const requested = [...rs];
   const byR = new Map<string, StoredObject>();
   try {
-    const heads =
-      requested.length > 0 ? await limiter.schedule(session, () => objects.heads(requested)) : [];
-    for (const head of heads) {
-      if (!head) continue;
-      byR.set(head.r, head);
-      result.rateWait = charge(session, head) ?? result.rateWait;
-    }
+    const heads = requested.length > 0 ? await paidHeads(context, session, requested, result) : [];
+    for (const head of heads) if (head) byR.set(head.r, head);
   } catch (error) {
     return () => {
       throw error;
@@ -200,8 +195,29 @@ async function readHeads(
   return (r) => byR.get(r);
 }
 
-function charge({ pushTarget }: LiveSession, { data }: StoredObject) {
-  return pushTarget.charge?.(estimateBytes(data));
+/**
+ * Read once its client has paid for what was read before, and charged to it. Those that begin at the
+ * same time all find it without debts, so each looks again when it is its turn.
+ */
+async function paidHeads(
+  { objects, limiter, slice }: LiveContext,
+  session: LiveSession,
+  rs: readonly string[],
+  result: SubscribeResults,
+): Promise<readonly (StoredObject | undefined)[]> {
+  const { pushTarget } = session;
+  const pause = () => (slice.isOver ? slice.rest(session.address) : undefined);
+  while (!session.dropped) {
+    await pushTarget.untilPaid?.();
+    const heads = await limiter.schedule(session, async () => {
+      if (pushTarget.untilPaid?.()) return undefined;
+      const found = await objects.heads(rs, pause);
+      for (const head of found) result.charge(head);
+      return found;
+    });
+    if (heads) return heads;
+  }
+  return [];
 }
 
 function authorizeItem(
@@ -255,6 +271,12 @@ class SubscribeResults implements SubscribeResult {
   constructor(context: LiveContext, session: LiveSession) {
     this.#context = context;
     this.#session = session;
+  }
+
+  /** For what was read. */
+  charge(head: StoredObject | undefined): void {
+    if (!head) return;
+    this.rateWait = this.#session.pushTarget.charge?.(estimateBytes(head.data)) ?? this.rateWait;
   }
 
   add(registered: readonly ItemOutcome<RegisteredItem>[]): void {

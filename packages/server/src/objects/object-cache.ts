@@ -62,6 +62,22 @@ export class ObjectCache {
     return rs.map((r, index) => found[index] ?? loaded.get(r));
   }
 
+  /** As `readMany`, with a pause after each if they are not all in memory. */
+  async readInTurn(
+    rs: readonly string[],
+    pause: () => Promise<void> | undefined,
+  ): Promise<(StoredObject | undefined)[]> {
+    const known = this.inMemory(rs);
+    if (known) return known;
+    const found: (StoredObject | undefined)[] = [];
+    for (const r of rs) {
+      found.push(await this.read(r));
+      const paused = pause();
+      if (paused) await paused;
+    }
+    return found;
+  }
+
   /** As `readMany`, if they are in memory, and no other writer can have replaced them. */
   inMemory(rs: readonly string[]): StoredObject[] | undefined {
     if (!this.#store.isSoleWriter) return undefined;

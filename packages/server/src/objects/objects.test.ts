@@ -593,6 +593,31 @@ describe('the object cache', () => {
     expect(asked).toEqual([['/users/1', '/users/9', '/users/2']]);
   });
 
+  test('with a pause, those that are not all in memory are loaded one after the other', async () => {
+    const { objects, store } = await setUp({ limits: { cachedObjects: 2 } });
+    for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { n: id });
+    const steps: string[] = [];
+    const { get } = store;
+    store.get = async (r) => {
+      steps.push(r);
+      return await get(r);
+    };
+    const pause = async () => {
+      steps.push('pause');
+    };
+    const heads = async (...ids: number[]) => {
+      const found = await objects.heads(
+        ids.map((id) => `/users/${id}`),
+        pause,
+      );
+      return found.map((object) => object?.data.n);
+    };
+    expect(await heads(1, 9, 1)).toEqual([1, undefined, 1]);
+    expect(steps.splice(0)).toEqual(['/users/1', 'pause', '/users/9', 'pause', 'pause']);
+    expect(await heads(1, 3)).toEqual([1, 3]);
+    expect(steps).toEqual([]);
+  });
+
   test('[ONC6] published() waits until what a commit has begun to write is answered and published', async () => {
     const { objects, store, bus } = await setUp();
     await objects.published();

@@ -154,10 +154,16 @@ export class Objects {
     }
   }
 
-  /** As `head` for each, in the order requested. */
-  async heads(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
+  /**
+   * As `head` for each, in the order requested. With `pause`, those that are not in memory are read
+   * one after the other, with a pause in between: each may be a megabyte, parsed on this thread.
+   */
+  async heads(
+    rs: readonly string[],
+    pause?: () => Promise<void> | undefined,
+  ): Promise<(StoredObject | undefined)[]> {
     try {
-      return await this.#cache.readMany(rs);
+      return pause ? await this.#cache.readInTurn(rs, pause) : await this.#cache.readMany(rs);
     } catch (error) {
       throw storeFailure(error);
     }

@@ -536,6 +536,16 @@ test('[LIM44] objects read for subscriptions are paid for, and beyond the rate n
     true,
     ['pay 5000', 'pay 10000', 'drained'],
   ]);
+  // What other connections of its uid owe counts, too.
+  events.length = 0;
+  const paid = session.untilPaid();
+  expect(paid).toBeDefined();
+  expect(events).toEqual(['pay 0']);
+  session.onRateRecovered();
+  await paid;
+  socket.roomAt = 0;
+  expect(session.untilPaid()).toBeUndefined();
+  socket.roomAt = platform.clock.monotonic() + 1;
   // A waiting message goes on when the socket closes.
   const last = session.charge(10_000);
   session.end({ isFinal: true });

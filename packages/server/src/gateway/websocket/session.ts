@@ -173,10 +173,21 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
 
   charge(bytes: number): Promise<void> | undefined {
     const price = priceOf(bytes);
-    if (price === 0) return undefined;
+    return price === 0 ? undefined : this.#pay(price);
+  }
+
+  untilPaid(): Promise<void> | undefined {
+    // Without a payment of its own its socket would not see when that is.
+    return this.#isInDebt ? this.#pay(0) : undefined;
+  }
+
+  get #isInDebt(): boolean {
+    return this.open && this.#socket.roomAt > this.#deps.platform.clock.monotonic();
+  }
+
+  #pay(price: number): Promise<void> | undefined {
     this.#socket.pay(price);
-    if (!this.open || this.#socket.roomAt <= this.#deps.platform.clock.monotonic())
-      return undefined;
+    if (!this.#isInDebt) return undefined;
     if (this.#rateWait) return this.#rateWait.promise;
     let resolve = () => {};
     const promise = new Promise<void>((done) => {

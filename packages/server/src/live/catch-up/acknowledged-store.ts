@@ -39,8 +39,8 @@ export function acknowledgedObjects(
   published: () => Promise<void>,
 ): LiveContext['objects'] {
   return {
-    async heads(rs) {
-      const heads = await objects.heads(rs);
+    async heads(rs, pause) {
+      const heads = await objects.heads(rs, pause);
       await published();
       return heads;
     },

@@ -1,5 +1,6 @@
 import { isLastSeen } from '../../model/deleted.js';
 import type { Model } from '../../model/model.js';
+import { authorizedTogether } from '../../queries/access-scope.js';
 import type { Hit } from '../../queries/search.js';
 import type { CommittedChange, StoredObject } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
@@ -77,7 +78,7 @@ export function foundWindow(
 
 /** As `diffWindow`, for the result of a search. */
 export async function eventsSince(
-  context: Pick<LiveContext, 'objects'>,
+  context: Pick<LiveContext, 'objects' | 'slice'>,
   model: Model,
   traits: Pick<QueryGroupTraits, 'auth' | 'finder' | 'fields'>,
   {
@@ -117,12 +118,11 @@ export function markedEvents(
  * a right ended is not sent, not even by a revision (rule LKP4).
  */
 async function visibleRevs(
-  context: Pick<LiveContext, 'objects'>,
+  context: Pick<LiveContext, 'objects' | 'slice'>,
   model: Model,
   reader: Pick<QueryGroupTraits, 'auth' | 'finder'>,
   { known, removed }: { readonly known: KnownRows; readonly removed: readonly string[] },
 ): Promise<ReadonlyMap<string, number>> {
-  const heads = removed.length > 0 ? await context.objects.heads(removed) : [];
   const { read, subscribe } = model.access;
   const isSeen = async (head: StoredObject): Promise<boolean> => {
     if (head.deleted) {
@@ -132,10 +132,18 @@ async function visibleRevs(
     const { object, view } = await viewNow(context, model, head, reader);
     return view.kind === 'visible' && object === head;
   };
-  const seen = heads.map(async (head): Promise<[string, number][]> => {
-    return head && (await isSeen(head)) ? [[head.r, head.rev]] : [];
-  });
-  return new Map((await Promise.all(seen)).flat());
+  const { objects, slice } = context;
+  const revs = new Map<string, number>();
+  const pause = () => (slice.isOver ? slice.rest() : undefined);
+  // A part at a time: there may be a thousand of a megabyte.
+  for (let index = 0; index < removed.length; index += authorizedTogether) {
+    const heads = await objects.heads(removed.slice(index, index + authorizedTogether), pause);
+    const judge = async (head: StoredObject | undefined) => {
+      if (head && (await isSeen(head))) revs.set(head.r, head.rev);
+    };
+    await Promise.all(heads.map(judge));
+  }
+  return revs;
 }
 
 /** True if only the object itself decides who may see it, and nothing but its deletion came after what the reader knows. */
