@@ -41,6 +41,8 @@ export interface LiveCounts {
   readonly queryRows: number;
   /** Objects in the windows of disconnected clients that may resume. */
   readonly resumableRows: number;
+  /** Objects in the windows as paused subscriptions know them. */
+  readonly pausedRows: number;
 }
 
 export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetrics {
@@ -62,6 +64,11 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
     'really_resumable_query_rows',
     'Objects in the windows of live queries that can be resumed.',
     'resumableRows',
+  );
+  observe(
+    'really_paused_query_rows',
+    'Objects in the windows of paused live queries, as their clients know them.',
+    'pausedRows',
   );
   return {
     pushes: metrics.counter('really_pushes_total', 'Pushes by kind.', ['evt']),

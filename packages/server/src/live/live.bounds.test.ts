@@ -271,6 +271,7 @@ const nothing = {
   queryGroups: 0,
   queryRows: 0,
   resumableRows: 0,
+  pausedRows: 0,
   queuedReads: 0,
 };
 

@@ -395,6 +395,7 @@ export class Live {
       queuedReads: this.#context.limiter.waiting,
       queryRows: this.#queryFeed.rows,
       resumableRows: this.#resumableWindows.rows,
+      pausedRows: this.#queries.pausedRows,
     };
   }
 

@@ -2,6 +2,7 @@ import type { Pos } from '../../store/stored-object.js';
 import type { KnownWindow } from './query-subscription.js';
 import {
   type KnownRows,
+  knowsSame,
   type QueryWindow,
   type Row,
   rowsBefore,
@@ -31,18 +32,29 @@ export class DeliveredWindow {
   readonly #window: QueryWindow;
   #state: DeliveredState = { kind: 'exact' };
   #rows: KnownRows | undefined;
+  /** As they were before the last read, until something changes. */
+  #lastRows: KnownRows | undefined;
 
   constructor(window: QueryWindow) {
     this.#window = window;
   }
 
-  /** The same object until something changes, so that resumable subscriptions share it. */
+  /**
+   * The same object until something changes, so that resumable subscriptions, and those that know
+   * them for long, share it.
+   */
   get rows(): KnownRows {
-    const entering = this.#state.kind === 'partial' ? this.#state.entering : undefined;
-    this.#rows ??= new Map(
-      this.#window.shown.filter((row) => row !== entering).map((row) => [row.r, row]),
-    );
+    this.#rows ??= this.#sharedRows();
     return this.#rows;
+  }
+
+  #sharedRows(): KnownRows {
+    const entering = this.#state.kind === 'partial' ? this.#state.entering : undefined;
+    const shown = this.#window.shown.filter((row) => row !== entering);
+    const rows = new Map(shown.map((row) => [row.r, row]));
+    const last = this.#lastRows;
+    this.#lastRows = undefined;
+    return last && knowsSame(last, rows) ? last : rows;
   }
 
   /** What a subscriber knows that was sent everything up to this position. */
@@ -57,6 +69,7 @@ export class DeliveredWindow {
     const row = this.#window.get(r);
     const windowChange = edit();
     this.#rows = undefined;
+    this.#lastRows = undefined;
     const before = () => {
       return {
         rows: known ?? rowsBefore(this.#window.shown, windowChange, { r, row }),
@@ -76,6 +89,7 @@ export class DeliveredWindow {
   /** The rows were read at `pos`, and what others wrote up to `until` may be in them. */
   wasRead(pos: Pos, until: Pos): void {
     this.#state = until === pos ? { kind: 'exact' } : { kind: 'newer', until };
+    this.#lastRows = this.#rows;
     this.#rows = undefined;
   }
 

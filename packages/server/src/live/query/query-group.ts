@@ -175,7 +175,7 @@ export class QueryGroup {
 
   /** See `WindowSubscribers.start`. */
   start(subscription: QuerySubscription): void {
-    this.#subscribers.start(subscription);
+    this.#subscribers.start(subscription, () => this.#delivered.rows);
     if (subscription.progress === 'behind') this.refresh(subscription.session);
   }
 

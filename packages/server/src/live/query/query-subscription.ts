@@ -30,6 +30,13 @@ export interface SubscribedGroup {
   refresh(askedBy?: SubscriptionOwner): void;
 }
 
+/** Holds what paused subscriptions know of their windows. */
+export interface RowsHolder {
+  /** Ends the subscription and returns false if there is no room. */
+  hold(subscription: QuerySubscription, rows: KnownRows): boolean;
+  letGo(rows: KnownRows): void;
+}
+
 /** Events delivered together. */
 export interface WindowDelivery {
   readonly frames: readonly WindowEventFrames[];
@@ -98,7 +105,10 @@ export class QuerySubscription {
   slot = 0;
   /** The number of the last delivery of its group that it does not wait for. */
   delivery = 0;
-  state: QueryState;
+  #state: QueryState;
+  readonly #holder: RowsHolder;
+  /** What it knew when it was paused, until it has the rest. */
+  #held: KnownRows | undefined;
   /** The latest position sent to its client: later pushes never carry an earlier one. */
   sentPos: Pos;
   /**
@@ -115,7 +125,12 @@ export class QuerySubscription {
   constructor(
     session: SubscriptionOwner,
     group: SubscribedGroup,
-    { key, known, newest }: { key: string; known: KnownWindow; newest: Pos },
+    {
+      key,
+      known,
+      newest,
+      holder,
+    }: { key: string; known: KnownWindow; newest: Pos; holder: RowsHolder },
   ) {
     this.session = session;
     this.group = group;
@@ -124,7 +139,25 @@ export class QuerySubscription {
     this.view = group.traits.view;
     this.sentPos = known.pos;
     this.newestSent = newest;
-    this.state = { name: 'waiting', known, rewind: undefined, follow: [] };
+    this.#holder = holder;
+    this.#state = { name: 'waiting', known, rewind: undefined, follow: [] };
+  }
+
+  get state(): QueryState {
+    return this.#state;
+  }
+
+  /** It ends in place of being paused if there is no room for what it knows. */
+  set state(state: QueryState) {
+    const { name } = state;
+    const isHeld = name === 'paused' || (name === 'behind' && this.#held !== undefined);
+    const rows = isHeld ? state.known.rows : undefined;
+    if (rows !== this.#held) {
+      if (rows && !this.#holder.hold(this, rows)) return;
+      if (this.#held) this.#holder.letGo(this.#held);
+      this.#held = rows;
+    }
+    this.#state = state;
   }
 
   get progress(): SubscriptionProgress {
@@ -176,6 +209,7 @@ export class QuerySubscription {
     group.attach(this);
     if (this.state.name === 'waiting') this.continueFrom(known);
     else this.state = { name: this.state.name === 'paused' ? 'paused' : 'behind', known };
+    if (this.progress === 'ended') return;
     this.generation += 1;
     group.refresh(isAsked ? this.session : undefined);
   }

@@ -23,6 +23,7 @@ import {
   authorizeCollection,
   requireModel,
 } from '../subscribe-checks.js';
+import { PausedRows } from './paused-rows.js';
 import type { QueryFeed } from './query-feed.js';
 import type { WindowSnapshot } from './query-group-owner.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
@@ -89,6 +90,7 @@ export class QuerySubscriptions {
   readonly #registry: SubscriptionRegistry;
   readonly #feed: QueryFeed;
   readonly #resumableWindows: ResumableWindows;
+  readonly #pausedRows: PausedRows;
 
   constructor(
     context: LiveContext,
@@ -102,6 +104,12 @@ export class QuerySubscriptions {
     this.#registry = deps.registry;
     this.#feed = deps.feed;
     this.#resumableWindows = deps.resumableWindows;
+    this.#pausedRows = new PausedRows(context.limits.queryRows, deps.registry);
+  }
+
+  /** Rows that paused subscriptions know. */
+  get pausedRows(): number {
+    return this.#pausedRows.rows;
   }
 
   /** Rejects if the request is refused. */
@@ -208,6 +216,7 @@ export class QuerySubscriptions {
       key: key ?? session.newQueryId(),
       known: { rows, pos, isExact: pos >= exactFrom },
       newest: exactFrom,
+      holder: this.#pausedRows,
     });
     this.#registry.register(subscription);
     return subscription;

@@ -1,4 +1,5 @@
 import type { Order } from '../../store/store-reads.js';
+import { isSameList } from '../push/visibility.js';
 import { compareShortPositions, type ShortPosition } from './short-position.js';
 
 /** An object in a query's result, as its reader last saw it. */
@@ -207,7 +208,25 @@ export function rowsBefore(
   return rows;
 }
 
+/** So that those who know the same rows share them afterwards, too. */
+const outdated = new WeakMap<KnownRows, KnownRows>();
+
 /** Marks all rows as outdated. */
 export function asOutdated(known: KnownRows): KnownRows {
-  return new Map([...known].map(([r, row]) => [r, { ...row, isOutdated: true }]));
+  const same = outdated.get(known);
+  if (same) return same;
+  const rows = new Map([...known].map(([r, row]) => [r, { ...row, isOutdated: true as const }]));
+  outdated.set(known, rows);
+  return rows;
+}
+
+/** Whether both know the same of the same objects. */
+export function knowsSame(a: KnownRows, b: KnownRows): boolean {
+  if (a.size !== b.size) return false;
+  for (const [r, { rev, hidden, isOutdated }] of a) {
+    const other = b.get(r);
+    if (other?.rev !== rev || other.isOutdated !== isOutdated) return false;
+    if (!isSameList(other.hidden, hidden)) return false;
+  }
+  return true;
 }

@@ -14,7 +14,7 @@ import type {
   WindowDelivery,
   WindowDifference,
 } from './query-subscription.js';
-import { type KnownRows, knownRowsOf } from './query-window.js';
+import { type KnownRows, knownRowsOf, knowsSame } from './query-window.js';
 import type { Rewind } from './rewind/rewind.js';
 import {
   mostKept,
@@ -52,6 +52,9 @@ export interface LaggingSubscribers {
 /** Bytes that count as much as another member. */
 const bytesPerMember = 4096;
 
+/** Rows copied for those who are paused that count as much as another member. */
+const rowsPerMember = 32;
+
 /** The subscribers of one window, and the pushes to them. */
 export class WindowSubscribers extends MemberList<QuerySubscription> {
   readonly #traits: WindowTraits;
@@ -64,8 +67,9 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   #deliveries = 0;
   /** Set during a delivery: what those know who wait for it. */
   #before: (() => KnownWindow) | undefined;
-  /** Bytes pushed since `#isDue` was asked. */
+  /** Bytes pushed, and rows copied, since `#isDue` was asked. */
   #bytes = 0;
+  #rowsCopied = 0;
 
   constructor(traits: WindowTraits, { metrics, positions, pace }: QueryMembersContext) {
     super();
@@ -140,7 +144,7 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     const delivery = { frames: this.#framesOf(events, { from, to: pos }), difference, from, at };
     let known: KnownWindow | undefined;
     this.#before = () => {
-      known ??= before();
+      known ??= this.#copied(before());
       return known;
     };
     this.#deliveries += 1;
@@ -175,9 +179,16 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   }
 
   #isDue(pushes: number): boolean {
-    const work = 1 + pushes + Math.floor(this.#bytes / bytesPerMember);
+    const bytes = Math.floor(this.#bytes / bytesPerMember);
+    const rows = Math.floor(this.#rowsCopied / rowsPerMember);
     this.#bytes = 0;
-    return this.#pace.isDue(work);
+    this.#rowsCopied = 0;
+    return this.#pace.isDue(1 + pushes + bytes + rows);
+  }
+
+  #copied(known: KnownWindow): KnownWindow {
+    this.#rowsCopied += known.rows.size;
+    return known;
   }
 
   #offer(subscription: QuerySubscription, delivery: WindowDelivery): number {
@@ -235,7 +246,7 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
       if (difference && subscription.session.pushTarget.congested) {
         const { before, events, pos } = difference;
         const rows = rowsAfter(before, events.slice(0, index));
-        this.#pause(subscription, { rows, pos, isExact: false });
+        this.#pause(subscription, this.#copied({ rows, pos, isExact: false }));
         return index;
       }
       this.#push(subscription, frame, index === frames.length - 1);
@@ -292,9 +303,10 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
 
   /**
    * Begins the pushes of a waiting subscription: what its rewind found, and then what was buffered.
-   * Where the difference has to follow instead, it is behind afterwards.
+   * Where the difference has to follow instead, it is behind afterwards. `delivered`: what those who
+   * are live know.
    */
-  start(subscription: QuerySubscription): void {
+  start(subscription: QuerySubscription, delivered: () => KnownRows): void {
     const { state } = subscription;
     if (state.name !== 'waiting') return;
     const { rewind, follow } = state;
@@ -305,7 +317,9 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
       return;
     }
     // Without a rewind it is where its group was when it joined.
-    subscription.state = rewind ? { name: 'ahead', known } : { name: 'live' };
+    subscription.state = rewind
+      ? { name: 'ahead', known: sharedRows(known, delivered()) }
+      : { name: 'live' };
     for (const delivery of follow) {
       if (subscription.progress === 'live') this.#deliverTo(subscription, delivery);
     }
@@ -350,8 +364,14 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   }
 }
 
+/** With the rows of the others if they are the same: it may stay so for long. */
+function sharedRows(known: KnownWindow, others: KnownRows): KnownWindow {
+  return knowsSame(known.rows, others) ? { ...known, rows: others } : known;
+}
+
 /** The rows known after these events. */
 function rowsAfter(before: KnownRows, events: readonly WindowEvent[]): KnownRows {
+  if (events.length === 0) return before;
   const known = new Map(before);
   for (const event of events) {
     if (event.evt === 'left') known.delete(event.r);

@@ -27,7 +27,9 @@ test('[LIM17] a live query that was moved to a window of another cost gives back
   const connection = new FakeConnection('u1');
   const session = new LiveSession(connection, usages.acquire('u1'));
   const known = { rows: new Map(), pos: 0, isExact: true };
-  const subscription = new QuerySubscription(session, groupOf(2), { key: 'q1', known, newest: 0 });
+  const holder = { hold: () => true, letGo() {} };
+  const options = { key: 'q1', known, newest: 0, holder };
+  const subscription = new QuerySubscription(session, groupOf(2), options);
   registry.register(subscription);
   expect(session.usage).toMatchObject({ subscriptions: 1, work: 2, bytes: 200 });
   subscription.moveTo(groupOf(66), known.rows, { isAsked: false });

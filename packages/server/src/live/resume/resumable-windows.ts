@@ -1,4 +1,5 @@
 import type { Pos } from '../../store/stored-object.js';
+import { HeldRows } from '../query/held-rows.js';
 import type { KnownRows } from '../query/query-window.js';
 
 /**
@@ -6,42 +7,32 @@ import type { KnownRows } from '../query/query-window.js';
  * not reach back. Subscriptions that know the same rows share them, and the total is bounded.
  */
 export class ResumableWindows {
-  readonly #maxRows: number;
-  readonly #holders = new Map<KnownRows, Holder>();
-  /** Rows by uid. */
-  readonly #byUid = new Map<string | undefined, number>();
+  readonly #held: HeldRows;
+  /** The positions of rows, as keys. */
+  readonly #positions = new Map<KnownRows, Set<string>>();
   /** Known rows by window and position: see `find`. */
   readonly #byPosition = new Map<string, KnownRows>();
-  #rows = 0;
 
   /** `maxRows`: rows of all windows together. */
   constructor(maxRows: number) {
-    this.#maxRows = maxRows;
+    this.#held = new HeldRows(maxRows);
   }
 
   get rows(): number {
-    return this.#rows;
+    return this.#held.rows;
   }
 
   /**
-   * Counts another holder of these rows. False, without holding them, if the limit is reached, or if
-   * the uid would hold more than twice what is free then: one that is alone gets two thirds.
-   * `position`: set if every client at that position knows exactly these rows.
+   * Counts another holder of these rows; false if there is no room (see `HeldRows`). `position`: set
+   * if every client at that position knows exactly these rows.
    */
   retain(known: KnownRows, position?: WindowPosition, uid?: string): boolean {
-    const holder = this.#holders.get(known) ?? { uid, count: 0, positions: new Set() };
-    if (holder.count === 0) {
-      const free = this.#maxRows - this.#rows - known.size;
-      if (free < 0 || (uid !== undefined && this.#rowsOf(uid) + known.size > 2 * free))
-        return false;
-      this.#add(known, uid, 1);
-      this.#holders.set(known, holder);
-    }
-    holder.count += 1;
-    if (position) {
-      holder.positions.add(keyOf(position));
-      this.#byPosition.set(keyOf(position), known);
-    }
+    if (!this.#held.retain(known, uid)) return false;
+    if (!position) return true;
+    const key = keyOf(position);
+    this.#byPosition.set(key, known);
+    const positions = this.#positions.get(known) ?? new Set();
+    this.#positions.set(known, positions.add(key));
     return true;
   }
 
@@ -55,34 +46,12 @@ export class ResumableWindows {
 
   /** Call once for each successful `retain`. */
   release(known: KnownRows): void {
-    const holder = this.#holders.get(known);
-    if (!holder) return;
-    holder.count -= 1;
-    if (holder.count > 0) return;
-    this.#holders.delete(known);
-    this.#add(known, holder.uid, -1);
-    for (const position of holder.positions) {
+    if (!this.#held.release(known)) return;
+    for (const position of this.#positions.get(known) ?? []) {
       if (this.#byPosition.get(position) === known) this.#byPosition.delete(position);
     }
+    this.#positions.delete(known);
   }
-
-  #rowsOf(uid: string | undefined): number {
-    return this.#byUid.get(uid) ?? 0;
-  }
-
-  #add({ size }: KnownRows, uid: string | undefined, by: 1 | -1): void {
-    this.#rows += by * size;
-    const rows = this.#rowsOf(uid) + by * size;
-    if (rows > 0) this.#byUid.set(uid, rows);
-    else this.#byUid.delete(uid);
-  }
-}
-
-interface Holder {
-  /** Who held them first. */
-  readonly uid: string | undefined;
-  count: number;
-  readonly positions: Set<string>;
 }
 
 /** A window, and the last position of it that a client received. */
