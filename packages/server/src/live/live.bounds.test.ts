@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Store } from '../store/store.js';
-import { FakeConnection, itemOf, modelOf, rule, setUpLive } from './live.fixture.js';
+import { bound, FakeConnection, itemOf, modelOf, rule, setUpLive } from './live.fixture.js';
 
 const r = '/users/1';
 
@@ -372,6 +372,72 @@ test('[LIM43] so are those that left a window, a part of them at a time', async 
   expect(pauses).toBe(4);
   const left = connection.received().filter(({ evt }) => evt === 'left');
   expect(left.map(({ rev }) => rev)).toEqual(Array(100).fill(2));
+});
+
+describe('a user with many connections', () => {
+  /** Sixty connections of one user and one of another; what is read for them waits for `proceed`. */
+  async function setUpMany() {
+    const reads: string[] = [];
+    let proceed = () => {};
+    const held = new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+    const on = await setUpLive({
+      heads: async (rs) => {
+        reads.push(...rs);
+        await held;
+        return await on.store.getMany(rs);
+      },
+      wrap: (store) => ({
+        ...bound(store),
+        get: async (r) => {
+          reads.push(r);
+          return await store.get(r);
+        },
+        history: async (r, ...range) => {
+          reads.push(r);
+          return await store.history(r, ...range);
+        },
+      }),
+    });
+    const rs = Array.from({ length: 61 }, (_, n) => `/users/${n}`);
+    for (const r of rs) await on.create(r, { a: 1 });
+    const connections = rs.map((_, n) => new FakeConnection(n < 60 ? 'greedy' : 'other'));
+    /** How many were read before that of the other user. */
+    const before = () => [...new Set(reads)].indexOf('/users/60');
+    return { ...on, rs, connections, reads, before, proceed };
+  }
+
+  test('[LIM43] lets others subscribe meanwhile', async () => {
+    const { live, rs, connections, before, proceed } = await setUpMany();
+    const subscribing = connections.map((connection, n) =>
+      live.subscribe(connection, [itemOf(rs[n] ?? '')]),
+    );
+    proceed();
+    await Promise.all(subscribing);
+    // There are sixteen reads at a time.
+    expect(before()).toBeLessThan(20);
+  });
+
+  test('[LIM43] lets others catch up meanwhile', async () => {
+    const { live, rs, connections, reads, before, proceed, set } = await setUpMany();
+    proceed();
+    for (const [n, connection] of connections.entries()) {
+      (await live.subscribe(connection, [itemOf(rs[n] ?? '')])).start();
+      await live.settled();
+      connection.congested = true;
+    }
+    for (const r of rs) await set(r, { a: 2 });
+    await live.settled();
+    reads.length = 0;
+    for (const connection of connections) {
+      connection.congested = false;
+      live.onDrain(connection);
+    }
+    await live.settled();
+    expect(before()).toBeGreaterThan(0);
+    expect(before()).toBeLessThan(20);
+  });
 });
 
 test('[LIM44] a large request is read as the rate of its client allows, and no further once it is gone', async () => {

@@ -169,7 +169,7 @@ function requestFor(
 }
 
 /**
- * Sessions take turns, as in every read for subscriptions (rule LIM43). Never rejects: collections
+ * Users take turns, and the sessions of each, as in every read for subscriptions (rule LIM43). Never rejects: collections
  * and queries do not need it.
  */
 async function readHeads(
@@ -209,12 +209,13 @@ async function paidHeads(
   const pause = () => (slice.isOver ? slice.rest(session.address) : undefined);
   while (!session.dropped) {
     await pushTarget.untilPaid?.();
-    const heads = await limiter.schedule(session, async () => {
+    const read = async () => {
       if (pushTarget.untilPaid?.()) return undefined;
       const found = await objects.heads(rs, pause);
       for (const head of found) result.charge(head);
       return found;
-    });
+    };
+    const heads = await limiter.schedule(session, read, session.usage.uid);
     if (heads) return heads;
   }
   return [];

@@ -19,7 +19,7 @@ export function beginCatchUp<S extends GroupedSubscription>(
   subscription.generation += 1;
   const { generation } = subscription;
   const isCurrent = () => subscription.generation === generation;
-  limiter.run(subscription.session, async () => {
+  const run = async () => {
     try {
       if (!isCurrent() || subscription.progress !== 'behind') return;
       registry.assignGroup(subscription);
@@ -27,5 +27,6 @@ export function beginCatchUp<S extends GroupedSubscription>(
     } catch (error) {
       if (isCurrent()) registry.fail([subscription], error);
     }
-  });
+  };
+  limiter.run(subscription.session, run, subscription.session.usage.uid);
 }

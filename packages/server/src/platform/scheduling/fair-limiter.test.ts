@@ -39,6 +39,27 @@ test('[DUR5] limits concurrent tasks in total and per owner, in round-robin orde
   expect([limiter.owners, limiter.waiting]).toEqual([0, 0]);
 });
 
+test('[LIM43] users take turns, however many owners they have', async () => {
+  const inFlight = new InFlight();
+  const slice = new TickSlice({ monotonic: () => 0 });
+  const limiter = new FairLimiter({ total: 1, perOwner: 1 }, { inFlight, slice });
+  const begun: string[] = [];
+  const task = (name: string) => async () => {
+    begun.push(name);
+  };
+  const owners = [{}, {}, {}];
+  for (const [n, owner] of owners.entries()) {
+    for (const index of [1, 2]) limiter.run(owner, task(`greedy ${n} ${index}`), 'greedy');
+  }
+  const modest = {};
+  for (const index of [1, 2, 3]) limiter.run(modest, task(`modest ${index}`), 'modest');
+  await inFlight.settled();
+  expect(begun).toEqual([
+    ...['greedy 0 1', 'greedy 1 1', 'modest 1', 'greedy 2 1', 'modest 2', 'greedy 0 2'],
+    ...['modest 3', 'greedy 1 2', 'greedy 2 2'],
+  ]);
+});
+
 test('a queue returns items in order', () => {
   const queue = new Fifo<number>();
   const out: (number | undefined)[] = [];

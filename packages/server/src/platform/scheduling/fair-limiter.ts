@@ -1,3 +1,4 @@
+import { FairQueue } from './fair-queue.js';
 import { Fifo } from './fifo.js';
 import type { InFlight } from './in-flight.js';
 import type { TickSlice } from './tick-slice.js';
@@ -11,6 +12,7 @@ interface QueuedTask {
 
 interface OwnerQueue {
   readonly owner: unknown;
+  readonly user: string;
   /** A dropped task stays until its turn, since it takes hardly any memory. */
   readonly waiting: Fifo<QueuedTask>;
   /** Tasks started and not finished. */
@@ -30,17 +32,21 @@ export interface DroppableTask<T> {
   readonly drop: () => void;
 }
 
+/** The user of what the server reads for nobody in particular. */
+const server = '';
+
 /**
- * Limits concurrent store reads for subscriptions, round-robin by owner: a client that subscribes
- * to ten thousand objects does not make the others wait for all of them. Also yields the event
+ * Limits concurrent store reads for subscriptions, round-robin by user and then by owner: a
+ * connection that subscribes to ten thousand objects does not make the others wait for all of them,
+ * nor does a user with a thousand connections. Also yields the event
  * loop, because a store that answers at once would otherwise run everything in one turn (rule
  * LIM43).
  */
 export class FairLimiter {
   readonly #limits: FairLimiterLimits;
   readonly #queues = new Map<unknown, OwnerQueue>();
-  /** Owner queues that may start a task now, each once. */
-  readonly #ready = new Fifo<OwnerQueue>();
+  /** Owner queues that may start a task now, each once, by user. */
+  readonly #ready = new FairQueue<OwnerQueue>();
   readonly #inFlight: InFlight;
   readonly #slice: TickSlice;
   #active = 0;
@@ -63,34 +69,34 @@ export class FairLimiter {
     return this.#waiting;
   }
 
-  /** Queues the task. It must not reject. */
-  run(owner: unknown, task: Task): void {
-    this.#add(owner, { run: task });
+  /** Queues the task. It must not reject. `user`: always the same for this owner. */
+  run(owner: unknown, task: Task, user = server): void {
+    this.#add(owner, { run: task }, user);
   }
 
-  #add(owner: unknown, task: QueuedTask): void {
+  #add(owner: unknown, task: QueuedTask, user: string): void {
     let queue = this.#queues.get(owner);
     if (!queue) {
-      queue = { owner, waiting: new Fifo(), active: 0 };
+      queue = { owner, user, waiting: new Fifo(), active: 0 };
       this.#queues.set(owner, queue);
     }
     const wasReady = this.#isReady(queue);
     queue.waiting.push(task);
     this.#waiting += 1;
     this.#inFlight.begin();
-    if (!wasReady && this.#isReady(queue)) this.#ready.push(queue);
+    if (!wasReady && this.#isReady(queue)) this.#ready.push(user, queue);
     this.#begin();
   }
 
   /** As `run`, for a task that may reject: resolves or rejects as it does. */
-  schedule<T>(owner: unknown, task: () => Promise<T>): Promise<T> {
+  schedule<T>(owner: unknown, task: () => Promise<T>, user = server): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.run(owner, () => task().then(resolve, reject));
+      this.run(owner, () => task().then(resolve, reject), user);
     });
   }
 
   /** As `schedule`, for a task that may be dropped: then it resolves with `undefined`. */
-  scheduleDroppable<T>(owner: unknown, task: () => Promise<T>): DroppableTask<T> {
+  scheduleDroppable<T>(owner: unknown, task: () => Promise<T>, user = server): DroppableTask<T> {
     const queued: QueuedTask = { run: undefined };
     let drop = () => {};
     const result = new Promise<T | undefined>((resolve, reject) => {
@@ -103,7 +109,7 @@ export class FairLimiter {
         resolve(undefined);
       };
     });
-    this.#add(owner, queued);
+    this.#add(owner, queued, user);
     return { result, drop };
   }
 
@@ -126,7 +132,7 @@ export class FairLimiter {
       queue.active += 1;
       this.#waiting -= 1;
       this.#active += 1;
-      if (this.#isReady(queue)) this.#ready.push(queue);
+      if (this.#isReady(queue)) this.#ready.push(queue.user, queue);
       void task().finally(() => this.#end(queue));
     }
   }
@@ -142,7 +148,7 @@ export class FairLimiter {
     const wasReady = this.#isReady(queue);
     queue.active -= 1;
     this.#active -= 1;
-    if (!wasReady && this.#isReady(queue)) this.#ready.push(queue);
+    if (!wasReady && this.#isReady(queue)) this.#ready.push(queue.user, queue);
     if (queue.active === 0 && queue.waiting.size === 0) this.#queues.delete(queue.owner);
     this.#inFlight.end();
     this.#begin();
