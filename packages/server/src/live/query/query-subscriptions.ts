@@ -15,7 +15,7 @@ import type { LiveContext } from '../live-context.js';
 import type { Position } from '../position.js';
 import { queryGroupTraitsOf } from '../registry/group-traits.js';
 import type { LiveSession } from '../registry/live-session.js';
-import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
+import type { QueryReservation, SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { ResumableWindows } from '../resume/resumable-windows.js';
 import {
   assertQueryFits,
@@ -25,6 +25,7 @@ import {
 } from '../subscribe-checks.js';
 import { PausedRows } from './paused-rows.js';
 import type { QueryFeed } from './query-feed.js';
+import type { QueryGroup } from './query-group.js';
 import type { WindowSnapshot } from './query-group-owner.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
 import { QuerySubscription } from './query-subscription.js';
@@ -190,18 +191,34 @@ export class QuerySubscriptions {
     traits: QueryGroupTraits,
     { model, key }: { model: Model; key: string | undefined },
   ): Promise<{ subscription: QuerySubscription | undefined; joined: WindowSnapshot }> {
-    this.#registry.assertRoom(session, 'query', traits.cost);
-    const group = this.#feed.group(traits, model);
+    const reservation = this.#registry.reserveQuery(session, traits.cost);
+    const group = this.#groupFor(traits, model, reservation);
     return new Promise((resolve, reject) => {
+      const failed = (error: unknown) => {
+        reservation.release();
+        reject(error);
+      };
       const joined = (found: WindowSnapshot) => {
         try {
-          resolve({ subscription: this.#create(session, group, { ...found, key }), joined: found });
+          const subscription = this.#create(session, group, { ...found, key });
+          if (subscription) reservation.register(subscription);
+          else reservation.release();
+          resolve({ subscription, joined: found });
         } catch (error) {
-          reject(error);
+          failed(error);
         }
       };
-      group.join({ session, resolve: joined, reject });
+      group.join({ session, resolve: joined, reject: failed });
     });
+  }
+
+  #groupFor(traits: QueryGroupTraits, model: Model, reservation: QueryReservation): QueryGroup {
+    try {
+      return this.#feed.group(traits, model);
+    } catch (error) {
+      reservation.release();
+      throw error;
+    }
   }
 
   #create(
@@ -210,16 +227,13 @@ export class QuerySubscriptions {
     { hits, pos, exactFrom, key }: WindowSnapshot & { key: string | undefined },
   ): QuerySubscription | undefined {
     if (session.dropped) return undefined;
-    this.#registry.assertRoom(session, 'query', group.traits.cost);
     const rows = new Map(hits.map(({ object, hidden }) => [object.r, { rev: object.rev, hidden }]));
-    const subscription = new QuerySubscription(session, group, {
+    return new QuerySubscription(session, group, {
       key: key ?? session.newQueryId(),
       known: { rows, pos, isExact: pos >= exactFrom },
       newest: exactFrom,
       holder: this.#pausedRows,
     });
-    this.#registry.register(subscription);
-    return subscription;
   }
 
   /**

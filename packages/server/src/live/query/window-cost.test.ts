@@ -2,7 +2,7 @@ import { bindRql, type JsonObject, parseRql } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
 import { loaded } from '../../model/models.fixture.js';
 import { defaultLimits } from '../../platform/limits.js';
-import { FakeConnection, modelOf, settle, setUpLive } from '../live.fixture.js';
+import { FakeConnection, modelOf, settle, setUpLive, withQueries } from '../live.fixture.js';
 import { isReread, windowCost } from './window-cost.js';
 
 const filterOf = (filter: string, values?: JsonObject) => bindRql(parseRql(filter), values);
@@ -102,6 +102,51 @@ access: { read: boss != null }
     await settle();
     expect(live.counts()).toMatchObject({ queries: 0, queryGroups: 0 });
     await subscribe(new FakeConnection('u3'), 'not c = 1');
+  });
+
+  test('one counts from the moment that it is asked for, until it is refused', async () => {
+    const reads: ((error?: Error) => void)[] = [];
+    const limits = { windowWorkPerUid: 3, windowWorkPerNode: 6 };
+    const { live } = await setUpLive({
+      limits,
+      wrap: (store) =>
+        withQueries(store, async (run) => {
+          await new Promise<void>((resolve, reject) => {
+            reads.push((error) => (error ? reject(error) : resolve()));
+          });
+          return await run();
+        }),
+    });
+    const subscribe = (connection: FakeConnection, filter: string) =>
+      live.subscribeQuery(connection, { ...query, filter: filterOf(filter) });
+    const [connection, another] = [new FakeConnection('u1'), new FakeConnection('u1')];
+    const failing = subscribe(connection, 'a = 1');
+    let isRefused = false;
+    const refused = subscribe(another, 'a = 2').catch(({ code }) => {
+      isRefused = code === 429;
+    });
+    await settle();
+    expect([isRefused, reads.length]).toEqual([true, 1]);
+    await refused;
+    reads.shift()?.(new Error('broken'));
+    await expect(failing).rejects.toMatchObject({ code: 500 });
+    // What was taken is given back once, whatever became of it.
+    const dropped = subscribe(another, 'a = 2');
+    await settle();
+    live.drop(another);
+    reads.shift()?.();
+    expect((await dropped).subscription).toBe('');
+    const succeeding = subscribe(connection, 'a = 3');
+    await settle();
+    reads.shift()?.();
+    const { subscription } = await succeeding;
+    await expect(subscribe(connection, 'a = 4')).rejects.toMatchObject({ code: 429 });
+    live.abandonQuery(connection, subscription);
+    const next = subscribe(connection, 'a = 4');
+    await settle();
+    reads.shift()?.();
+    await next;
+    expect(live.counts()).toMatchObject({ queries: 1, queryGroups: 1 });
   });
 
   test('when the node is full, the largest user is evicted for a small one', async () => {

@@ -6,6 +6,7 @@ import type { ObjectTopic } from '../object/object-subscription.js';
 import type { Frame } from '../push/frame.js';
 import { pushError } from '../push/push-error.js';
 import { failedFrame } from '../push/push-message.js';
+import type { QuerySubscription } from '../query/query-subscription.js';
 import type { WindowCost } from '../query/window-cost.js';
 import { collectionNamesOf, survivingFields, viewOf } from '../reload/model-change.js';
 import { groupTraitsOf, objectGroupTraitsOf } from './group-traits.js';
@@ -22,6 +23,13 @@ export interface RegistryIndexes {
   readonly objects: Topics<ObjectTopic>;
   readonly collections: Topics<CollectionTopic>;
   readonly lookups: LookupIndex;
+}
+
+/** Exactly one of the two ends it: `register`, unless it throws, or `release`. */
+export interface QueryReservation {
+  /** Throws 429 if the connection has as many subscriptions as it may have by now. */
+  register(subscription: QuerySubscription): void;
+  release(): void;
 }
 
 /** Registers and ends subscriptions. */
@@ -41,17 +49,42 @@ export class SubscriptionRegistry {
    * subscriptions as it may have.
    */
   assertRoom(session: LiveSession, kind: Subscription['kind'], cost?: WindowCost): void {
+    this.#assertSessionRoom(session, kind);
+    this.#context.budget.assertUserLimits(session.usage, cost);
+  }
+
+  #assertSessionRoom(session: LiveSession, kind: Subscription['kind']): void {
     const { subscriptions, queries } = this.#context.limits;
     const isFull =
       session.subscriptions.size >= subscriptions ||
       (kind === 'query' && session.queries >= queries);
     if (isFull) throw fail.rateLimited();
-    this.#context.budget.assertUserLimits(session.usage, cost);
   }
 
   /** Adds it to its session and its group. Throws 429 if the node is full (rule LIM20). */
   register(subscription: Subscription): void {
     this.#context.budget.acquire(subscription.session.usage, costOf(subscription));
+    this.#add(subscription);
+  }
+
+  /**
+   * What a live query takes while its window is read, until it is registered or `release` is called.
+   * Throws as `assertRoom` and `register`.
+   */
+  reserveQuery(session: LiveSession, cost: WindowCost): QueryReservation {
+    this.assertRoom(session, 'query', cost);
+    const { budget } = this.#context;
+    budget.acquire(session.usage, cost);
+    return {
+      register: (subscription) => {
+        this.#assertSessionRoom(session, 'query');
+        this.#add(subscription);
+      },
+      release: () => budget.release(session.usage, cost),
+    };
+  }
+
+  #add(subscription: Subscription): void {
     this.#indexes.sessions.add(subscription.session, subscription);
     this.#indexes.lookups.add(subscription);
     attach(subscription);
