@@ -132,10 +132,22 @@ test('[LIM11] no other window fails while one with many subscribers does', async
   const other = new FakeConnection('u1');
   await subscribe(on, other, 20);
   await on.create('/users/2', { a: 2 });
+  // They are told in several turns.
+  expect(many.filter(({ frames }) => frames.length > 0).length).toBeLessThan(many.length);
+  expect(on.live.counts().queryRows).toBeLessThanOrEqual(2);
+  // Who joins it meanwhile is refused, and leaves nothing behind.
+  const late = new FakeConnection('u2');
+  await expect(subscribe(on, late, 10)).rejects.toMatchObject({ message: 'rate.limited' });
   await on.live.settled();
   expect(other.summaries()).toEqual(['created /users/2']);
   for (const connection of many)
     expect(connection.summaries()).toEqual(['created /users/2', 'failed']);
+  expect(on.live.counts()).toMatchObject({ queries: 1, queryGroups: 1, queryRows: 2 });
+  await on.remove('/users/1');
+  await on.remove('/users/2');
+  await on.live.settled();
+  expect(on.live.counts().queryRows).toBe(0);
+  expect(await subscribe(on, late, 10)).toEqual([]);
 });
 
 test('[LIM4] a large difference pauses on a full output buffer, and the rest is sent once it drains', async () => {

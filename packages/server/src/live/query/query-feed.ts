@@ -23,7 +23,9 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
   readonly #topics = new Map<string, QueryTopic>();
   readonly #dispatcher: ChangeDispatcher;
   #groups = 0;
+  /** Those counted: of groups that are not ending. */
   #rows = 0;
+  readonly #ending = new Set<QueryGroup>();
 
   constructor(context: LiveContext, registry: SubscriptionRegistry) {
     this.#context = context;
@@ -143,14 +145,14 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
   rowAdded(group: QueryGroup, r: string): void {
     const topic = this.#topicOf(group);
     if (!topic) return;
-    this.#rows += 1;
+    if (!this.#ending.has(group)) this.#rows += 1;
     topic.track(group, r);
   }
 
   rowRemoved(group: QueryGroup, r: string): void {
     const topic = this.#topicOf(group);
     if (!topic) return;
-    this.#rows -= 1;
+    if (!this.#ending.has(group)) this.#rows -= 1;
     topic.untrack(group, r);
   }
 
@@ -160,6 +162,13 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
 
   rowUnexpected(group: QueryGroup, r: string): void {
     this.#topicOf(group)?.untrack(group, r);
+  }
+
+  ending(group: QueryGroup, ending: boolean): void {
+    if (!this.#topicOf(group) || this.#ending.has(group) === ending) return;
+    if (ending) this.#ending.add(group);
+    else this.#ending.delete(group);
+    this.#rows += ending ? -group.window.size : group.window.size;
   }
 
   loading(group: QueryGroup, loading: boolean): void {
@@ -180,7 +189,7 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
     topic.delete(group);
     this.#context.budget.releaseWindow(group.traits.cost);
     this.#groups -= 1;
-    this.#rows -= group.window.size;
+    if (!this.#ending.delete(group)) this.#rows -= group.window.size;
     if (topic.groups.size === 0) this.#topics.delete(topic.r);
   }
 

@@ -9,6 +9,8 @@ import type { QuerySubscription } from './query-subscription.js';
 export interface QueryGroupOwner<Group> {
   /** Whether the group may keep this many more rows (rule LIM11). */
   makeRoomForRows(group: Group, more: number): boolean;
+  /** While all subscriptions of the group end, its rows do not count. */
+  ending(group: Group, ending: boolean): void;
   /** The group has a row of this object now. */
   rowAdded(group: Group, r: string): void;
   /** The group no longer has a row of this object. */

@@ -9,7 +9,7 @@ import type { Model } from '../../model/model.js';
 import { ruleToRql } from '../../model/rules/rule-to-rql.js';
 import { visibleBody } from '../../model/view/view.js';
 import { unavailable } from '../../objects/unavailable.js';
-import { inOnePiece, type Steps } from '../../platform/scheduling/tick-slice.js';
+import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import { FilterScans } from '../../queries/filter-scans.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { StoredFieldType } from '../../store/collection-layout.js';
@@ -374,13 +374,17 @@ export class QueryGroup {
     // If a read is pending, not all of this position is sent yet.
     if (this.#isStale) this.#delivered.partly(entered);
     const steps = this.#push(change, events, windowEdit.before);
-    if (this.#owner.makeRoomForRows(this, 0)) {
-      this.#sending = this.#context.slice.run(steps);
-      return;
-    }
-    // At once, so that no other window has to fail until its rows are gone.
-    inOnePiece(steps);
-    inOnePiece(this.#fail(tooManyRows()));
+    const hasRoom = this.#owner.makeRoomForRows(this, 0);
+    this.#sending = this.#context.slice.run(hasRoom ? steps : this.#failAfter(steps));
+  }
+
+  /** Its rows do not count meanwhile, so that no other window has to fail for them. */
+  *#failAfter(steps: Steps): Steps {
+    this.#owner.ending(this, true);
+    yield* steps;
+    yield* this.#fail(tooManyRows());
+    // Somebody may have joined it.
+    this.#owner.ending(this, false);
   }
 
   *#push(
