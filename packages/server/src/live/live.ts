@@ -33,6 +33,7 @@ import { type LiveCounts, liveMetrics } from './live-metrics.js';
 import { LookupIndex } from './lookups/lookup-index.js';
 import { LookupWatch } from './lookups/lookup-watch.js';
 import { RightsClock } from './lookups/rights-clock.js';
+import { RightsSuspension } from './lookups/rights-suspension.js';
 import { ObjectCatchUp } from './object/object-catch-up.js';
 import { ObjectDelivery } from './object/object-delivery.js';
 import { ObjectFeed } from './object/object-feed.js';
@@ -161,12 +162,8 @@ export class Live {
     this.#queries = new QuerySubscriptions(context, { registry, feed, resumableWindows });
     this.#reassignment = reassignment;
     this.#modelReload = new ModelReload(context, { sessions, reassignment, queries: feed });
-    this.#lookupWatch = new LookupWatch(context, {
-      sessions,
-      registry,
-      reassignment,
-      index: lookups,
-    });
+    const suspension = new RightsSuspension(context, { registry, reassignment, ...catchUps });
+    this.#lookupWatch = new LookupWatch(context, { sessions, suspension, index: lookups });
     this.#lookups = lookups;
     const shared = { context, registry };
     this.#deps = {
@@ -419,8 +416,8 @@ export class Live {
   }
 
   #receive(changes: readonly CommittedChange[]): void {
+    this.#lookupWatch.receive(changes);
     for (const change of changes) {
-      this.#lookupWatch.receive(change);
       if (this.#isOfAnotherVersion(change)) {
         this.#observe(change);
         continue;

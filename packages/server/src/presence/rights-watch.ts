@@ -94,18 +94,20 @@ export class RightsWatch {
     throw unavailable();
   }
 
-  /** Call with each change in the order of commits, before anything else is sent. */
-  receive(change: CommittedChange): void {
-    const before = this.#through;
-    this.#through = Math.max(before ?? 0, change.pos);
-    // What the bus left out may have changed anything.
-    if (before !== undefined && change.pos > before + 1) this.#recheckAll();
-    for (const membership of this.#ofObject(change)) this.#recheck(membership);
-    const dependents = this.#lookups.dependents.affectedBy(change);
-    if (dependents.length === 0) return;
-    for (const membership of this.#lookups.affectedBy(change.r, dependents)) {
-      this.#recheck(membership);
+  /** Call with what was committed, in the order of commits, before anything else is sent. */
+  receive(changes: readonly CommittedChange[]): void {
+    const { holders } = this.#lookups.affectedBy(changes);
+    const concerned = new Set(holders);
+    let hasGap = false;
+    for (const change of changes) {
+      const before = this.#through;
+      this.#through = Math.max(before ?? 0, change.pos);
+      // What the bus left out may have changed anything.
+      if (before !== undefined && change.pos > before + 1) hasGap = true;
+      for (const membership of this.#ofObject(change)) concerned.add(membership);
     }
+    if (hasGap) this.#recheckAll();
+    else for (const membership of concerned) this.#recheck(membership);
   }
 
   /** The models were replaced. `pos`: the position of the store that belongs to no change. */

@@ -101,9 +101,7 @@ export class Rooms {
       ...{ platform, clock: 'monotonic' },
       due: (connection) => this.#goAway(connection),
     });
-    this.#stopListening = options.bus.listen((changes) => {
-      for (const change of changes) this.#watch.receive(change);
-    });
+    this.#stopListening = options.bus.listen((changes) => this.#watch.receive(changes));
   }
 
   /**

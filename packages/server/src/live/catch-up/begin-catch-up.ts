@@ -6,8 +6,8 @@ import type {
 
 /**
  * Starts or restarts the catch-up of a subscription when the limiter allows: cancels the run in
- * flight for it. `catchUp` stops where `isCurrent` is false after it waited; if it rejects, the
- * subscription fails.
+ * flight for it, and replaces one that waits. `catchUp` stops where `isCurrent` is false after it
+ * waited; if it rejects, the subscription fails.
  */
 export function beginCatchUp<S extends GroupedSubscription>(
   { limiter }: Pick<LiveContext, 'limiter'>,
@@ -17,16 +17,25 @@ export function beginCatchUp<S extends GroupedSubscription>(
 ): void {
   subscription.progress = 'behind';
   subscription.generation += 1;
-  const { generation } = subscription;
-  const isCurrent = () => subscription.generation === generation;
-  const run = async () => {
-    try {
-      if (!isCurrent() || subscription.progress !== 'behind') return;
-      registry.assignGroup(subscription);
-      await catchUp(isCurrent);
-    } catch (error) {
-      if (isCurrent()) registry.fail([subscription], error);
-    }
-  };
-  limiter.run(subscription.session, run, subscription.session.usage.uid);
+  const isQueued = subscription.nextCatchUp !== undefined;
+  subscription.nextCatchUp = { generation: subscription.generation, run: catchUp };
+  if (isQueued) return;
+  const { session } = subscription;
+  limiter.run(session, () => runNext(registry, subscription), session.usage.uid);
+}
+
+async function runNext(
+  registry: SubscriptionRegistry,
+  subscription: GroupedSubscription,
+): Promise<void> {
+  const next = subscription.nextCatchUp;
+  subscription.nextCatchUp = undefined;
+  const isCurrent = () => subscription.generation === next?.generation;
+  try {
+    if (!isCurrent() || subscription.progress !== 'behind') return;
+    registry.assignGroup(subscription);
+    await next?.run(isCurrent);
+  } catch (error) {
+    if (isCurrent()) registry.fail([subscription], error);
+  }
 }

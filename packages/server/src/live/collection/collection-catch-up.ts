@@ -45,12 +45,14 @@ export class CollectionCatchUp {
     else this.begin(subscription);
   }
 
-  /**
-   * As `begin`, for a live subscription that has received everything applied so far: nothing has to
-   * be read unless a delivery follows before it is in its new group.
-   */
+  /** As `beginFromPos`, for a live subscription that has received everything applied so far. */
   beginFromApplied(subscription: CollectionSubscription): void {
     subscription.pos = Math.max(subscription.pos, subscription.topic.appliedPos);
+    this.beginFromPos(subscription);
+  }
+
+  /** As `begin`: nothing has to be read unless a delivery was missed before it is in its new group. */
+  beginFromPos(subscription: CollectionSubscription): void {
     beginCatchUp(this.#context, this.#registry, subscription, async (isCurrent) => {
       await this.#authorize(subscription);
       if (!isCurrent()) return;

@@ -75,8 +75,7 @@ class World {
   }
 
   affectedBy(r: string): ReadonlySet<Subscription> {
-    const dependents = this.index.dependents.affectedBy(changeOf(r));
-    return new Set(this.index.affectedBy(r, dependents));
+    return this.index.affectedBy([changeOf(r)]).holders;
   }
 
   /** By what the models say, for each subscription. */

@@ -1,6 +1,7 @@
 import type { Auth } from '@really/protocol';
 import { lookupPattern, lookupR, patternOf } from '../../model/lookups/lookup.js';
 import type { Model, ModelSet } from '../../model/model.js';
+import type { CommittedChange } from '../../store/stored-object.js';
 import type { Subscription } from '../registry/live-session.js';
 import { collectionNamesOf } from '../reload/model-change.js';
 import { type DependentModel, DependentModels, type LookupsOf } from './dependent-models.js';
@@ -25,11 +26,9 @@ export interface LookupIndexOptions<Holder> {
 /** Finds the subscriptions whose rights a change may alter, without looking at all of them. */
 export class LookupIndex<Holder extends RightsHolder = Subscription> {
   readonly #options: LookupIndexOptions<Holder>;
-  /** By the R, or the pattern of Rs, of what they look at. */
-  readonly #byR = new SetMap<string, Holder>();
-  /** By `Model.key`: what they look at is not known without their objects. */
-  readonly #byModel = new SetMap<string, Holder>();
-  readonly #placesOf = new Map<Holder, Places>();
+  /** By `Model.key`. */
+  readonly #byModel = new Map<string, ModelHolders<Holder>>();
+  readonly #placesOf = new Map<Holder, Places<Holder>>();
   #models: ModelSet | undefined;
   #dependents: DependentModels | undefined;
 
@@ -59,8 +58,8 @@ export class LookupIndex<Holder extends RightsHolder = Subscription> {
     if (!places) return;
     this.#placesOf.delete(subscription);
     places.forget?.();
-    for (const r of places.rs) this.#byR.delete(r, subscription);
-    if (places.model !== undefined) this.#byModel.delete(places.model, subscription);
+    for (const r of places.rs) places.among.byR.delete(r, subscription);
+    places.among.unknown.delete(subscription);
   }
 
   /** The `auth` of its connection changed, or its group. */
@@ -69,25 +68,34 @@ export class LookupIndex<Holder extends RightsHolder = Subscription> {
     this.add(subscription);
   }
 
-  /** Those that a change of this object affects, under these models; more rather than fewer. */
-  affectedBy(r: string, dependents: readonly DependentModel[]): Holder[] {
-    if (dependents.length === 0) return [];
-    const candidates = new Set(this.#byR.get(r));
-    for (const { model, use } of dependents) {
-      const byPattern = this.#byR.get(patternOf(use.lookup.template, r));
-      for (const subscription of byPattern) candidates.add(subscription);
-      for (const subscription of this.#byModel.get(model.key)) candidates.add(subscription);
+  /**
+   * Those that these changes affect, more rather than fewer, and the models of what they belong to. Objects that
+   * change many times, and those that are affected by many of them, are looked at once.
+   */
+  affectedBy(changes: readonly CommittedChange[]): AffectedHolders<Holder> {
+    const holders = new Set<Holder>();
+    const affected = new Set<DependentModel>();
+    const byR = new Map<string, Set<DependentModel>>();
+    for (const change of changes) {
+      for (const dependent of this.dependents.affectedBy(change)) {
+        affected.add(dependent);
+        byR.set(change.r, (byR.get(change.r) ?? new Set()).add(dependent));
+      }
     }
-    return [...candidates].filter((subscription) => {
-      const model = this.#modelOf(subscription);
-      return dependents.some((dependent) => {
-        if (dependent.model !== model) return false;
-        const watched = watchedBy(subscription, dependent);
-        if (watched === 'recorded') return recorderOf(subscription)?.has(r) ?? true;
-        const { template } = dependent.use.lookup;
-        return watched === 'unknown' || watched === r || watched === patternOf(template, r);
-      });
-    });
+    for (const [r, dependents] of byR) {
+      for (const { model, use } of dependents) {
+        const known = this.#byModel.get(model.key)?.byR;
+        for (const holder of known?.get(r) ?? []) holders.add(holder);
+        const byPattern = known?.get(patternOf(use.lookup.template, r)) ?? [];
+        for (const holder of byPattern) holders.add(holder);
+      }
+    }
+    for (const dependent of affected) {
+      for (const holder of this.#byModel.get(dependent.model.key)?.unknown ?? []) {
+        if (watchedBy(holder, dependent) === 'unknown') holders.add(holder);
+      }
+    }
+    return { holders, models: new Set([...affected].map(({ model }) => model)) };
   }
 
   #modelOf(subscription: Holder): Model | undefined {
@@ -104,26 +112,46 @@ export class LookupIndex<Holder extends RightsHolder = Subscription> {
     watched.delete(undefined);
     const fixed = watched as ReadonlySet<string>;
     const rs = new Set(fixed);
-    for (const r of rs) this.#byR.add(r, subscription);
-    if (isUnknown) this.#byModel.add(model.key, subscription);
+    const among = this.#among(model);
+    for (const r of rs) among.byR.add(r, subscription);
+    if (isUnknown) among.unknown.add(subscription);
     const forget = recorder?.listen({
       onAdded: (r) => {
         rs.add(r);
-        this.#byR.add(r, subscription);
+        among.byR.add(r, subscription);
       },
       onForgotten: (r) => {
         if (fixed.has(r)) return;
         rs.delete(r);
-        this.#byR.delete(r, subscription);
+        among.byR.delete(r, subscription);
       },
     });
-    this.#placesOf.set(subscription, { rs, model: isUnknown ? model.key : undefined, forget });
+    this.#placesOf.set(subscription, { rs, among, forget });
+  }
+
+  #among({ key }: Model): ModelHolders<Holder> {
+    const known = this.#byModel.get(key) ?? { byR: new SetMap(), unknown: new Set() };
+    this.#byModel.set(key, known);
+    return known;
   }
 }
 
-interface Places {
+interface AffectedHolders<Holder> {
+  readonly holders: ReadonlySet<Holder>;
+  readonly models: ReadonlySet<Model>;
+}
+
+/** The holders of rights by one model. */
+interface ModelHolders<Holder> {
+  /** By the R, or the pattern of Rs, of what they look at. */
+  readonly byR: SetMap<string, Holder>;
+  /** What they look at is not known without their objects. */
+  readonly unknown: Set<Holder>;
+}
+
+interface Places<Holder> {
   readonly rs: ReadonlySet<string>;
-  readonly model: string | undefined;
+  readonly among: ModelHolders<Holder>;
   /** Stops listening to its recorder. */
   readonly forget: (() => void) | undefined;
 }

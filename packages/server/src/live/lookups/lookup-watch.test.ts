@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { loaded } from '../../model/models.fixture.js';
 import type { StoredObject } from '../../store/stored-object.js';
-import { FakeConnection, setUpLive } from '../live.fixture.js';
+import { FakeConnection, type LiveSetupOptions, setUpLive } from '../live.fixture.js';
 
 const files = {
   'projects/model.yaml': `version: 1
@@ -13,7 +13,9 @@ fields: { role: { type: String } }
 access: { read: true }
 `,
   'projects/docs/model.yaml': `version: 1
-fields: { title: { type: Long } }
+fields:
+  title: { type: Long }
+  secret: { type: Long, access: { read: 'membership.role == "owner"' } }
 lookups: { membership: '/projects/{ids.projects}/members/{auth.uid}' }
 access: { read: 'membership != null && membership.role != "none"' }
 `,
@@ -22,7 +24,8 @@ access: { read: 'membership != null && membership.role != "none"' }
 const member = '/projects/1/members/u';
 const docs = Array.from({ length: 30 }, (_, n) => `/projects/1/docs/${n}`);
 
-test('[LIM43] [LKP5] what the rights to many objects depend on is looked up once for all of them', async () => {
+/** Somebody who is subscribed to all the docs as a writer. */
+async function setUpMember(all: readonly string[], options: LiveSetupOptions = {}) {
   const memberships = new Map<string, StoredObject>();
   const reads: string[] = [];
   const { models } = await loaded(files, {
@@ -31,23 +34,76 @@ test('[LIM43] [LKP5] what the rights to many objects depend on is looked up once
       return rs.map((r) => memberships.get(r));
     },
   });
-  const on = await setUpLive({ models: models.all() });
+  const on = await setUpLive({ ...options, models: models.all() });
   await on.create('/projects/1', {});
   memberships.set(member, (await on.create(member, { role: 'writer' })).object);
-  for (const r of docs) await on.create(r, { title: 0 });
+  for (const r of all) await on.create(r, { title: 0, secret: 1 });
   const connection = new FakeConnection({ uid: 'u' });
-  await on.subscribe(connection, ...docs);
+  await on.subscribe(connection, ...all);
   await on.live.settled();
   connection.frames.length = 0;
   reads.length = 0;
+  /** Has these roles in one commit. */
+  const setRoles = async (...roles: readonly string[]) => {
+    on.bus.held = [];
+    for (const role of roles) memberships.set(member, (await on.set(member, { role })).object);
+    const changes = on.bus.held;
+    on.bus.held = undefined;
+    return changes;
+  };
+  return { on, connection, reads, setRoles };
+}
+
+test('[LIM43] [LKP5] what the rights to many objects depend on is looked up once for all of them', async () => {
+  const { on, connection, reads, setRoles } = await setUpMember(docs);
   connection.auth = { uid: 'u', data: { is: 'another' } };
   expect(on.live.authChanged(connection)).toBe(2);
   expect(reads.splice(0).length).toBeLessThan(5);
-  on.bus.held = [];
-  const change = await on.set(member, { role: 'reader' });
-  memberships.set(member, change.object);
-  on.bus.deliver(change);
+  on.bus.deliver(...(await setRoles('reader')));
   await on.live.settled();
   expect(reads.length).toBeLessThan(5);
   expect(connection.frames).toEqual([]);
+});
+
+test('[LIM43] [LKP4] however often a membership changes, each subscription that it concerns waits once to be caught up', async () => {
+  const { on, connection, reads, setRoles } = await setUpMember(docs);
+  const changes = await setRoles(
+    ...Array.from({ length: 40 }, (_, n) => ['none', 'owner'][n % 2] ?? ''),
+  );
+  on.bus.deliver(...changes.slice(0, 20));
+  expect(reads.length).toBeLessThan(docs.length);
+  expect(on.live.counts().queuedReads).toBeLessThanOrEqual(docs.length);
+  for (const change of changes.slice(20)) on.bus.deliver(change);
+  expect(on.live.counts().queuedReads).toBeLessThanOrEqual(docs.length);
+  await on.live.settled();
+  expect(connection.summaries()).toEqual(docs.map(() => 'snapshot 1'));
+  on.bus.deliver(...(await setRoles('none')));
+  await on.live.settled();
+  expect(connection.summaries()).toEqual(docs.map(() => 'failed'));
+});
+
+test('[LIM43] [LKP4] those whose rights may have changed are only suspended at once, and authorized in several turns', async () => {
+  const many = Array.from({ length: 200 }, (_, n) => `/projects/1/docs/${n}`);
+  const { on, connection, setRoles } = await setUpMember(many, { isHurried: true });
+  on.bus.deliver(...(await setRoles('owner')));
+  expect(on.live.counts().queuedReads).toBeLessThan(100);
+  for (const r of many) await on.set(r, { title: 1 });
+  await on.live.settled();
+  // Nothing was sent as to a writer.
+  expect(connection.received().map(({ evt, body }) => `${evt} ${body?.secret}`)).toEqual(
+    many.map(() => 'snapshot 1'),
+  );
+});
+
+test('[LKP4] those who have the same rights as before miss nothing of what was written meanwhile', async () => {
+  const many = Array.from({ length: 200 }, (_, n) => `/projects/1/docs/${n}`);
+  const { on, connection, setRoles } = await setUpMember(many, { isHurried: true });
+  on.bus.deliver(...(await setRoles('reader')));
+  for (const r of many) await on.set(r, { title: 1 });
+  await on.live.settled();
+  for (const r of many) await on.set(r, { title: 2 });
+  await on.live.settled();
+  expect(connection.summaries().toSorted()).toEqual(
+    [...many.map(() => 'updated 2'), ...many.map(() => 'updated 3')].toSorted(),
+  );
 });

@@ -1,22 +1,20 @@
 import type { Model } from '../../model/model.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
 import { type LiveContext, modelOf } from '../live-context.js';
-import type { GroupReassignment } from '../registry/group-reassignment.js';
-import type { Subscription } from '../registry/live-session.js';
 import type { LiveSessions } from '../registry/live-sessions.js';
-import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import { collectionNamesOf } from '../reload/model-change.js';
 import type { LookupIndex } from './lookup-index.js';
+import type { RightsSuspension } from './rights-suspension.js';
 
 /**
  * Rule LKP4: when an object changes that the rights of subscriptions depend on, they are authorized again before
- * anything that was committed after it is pushed to them. Call `receive` with each change before it is delivered.
+ * anything that was committed after it is pushed to them. Call `receive` with what was committed before any of it is
+ * delivered.
  */
 export class LookupWatch {
   readonly #context: LiveContext;
   readonly #sessions: LiveSessions;
-  readonly #registry: SubscriptionRegistry;
-  readonly #reassignment: GroupReassignment;
+  readonly #suspension: RightsSuspension;
   readonly #index: LookupIndex;
   /** Every change up to here was received. */
   #through: Pos | undefined;
@@ -25,26 +23,28 @@ export class LookupWatch {
     context: LiveContext,
     deps: {
       sessions: LiveSessions;
-      registry: SubscriptionRegistry;
-      reassignment: GroupReassignment;
+      suspension: RightsSuspension;
       index: LookupIndex;
     },
   ) {
     this.#context = context;
     this.#sessions = deps.sessions;
-    this.#registry = deps.registry;
-    this.#reassignment = deps.reassignment;
+    this.#suspension = deps.suspension;
     this.#index = deps.index;
   }
 
-  receive(change: CommittedChange): void {
-    const before = this.#through;
-    this.#through = Math.max(before ?? 0, change.pos);
+  receive(changes: readonly CommittedChange[]): void {
+    let hasGap = false;
+    for (const { pos } of changes) {
+      const before = this.#through;
+      this.#through = Math.max(before ?? 0, pos);
+      if (before !== undefined && pos > before + 1) hasGap = true;
+    }
     // What the bus left out may have changed anything.
-    if (before !== undefined && change.pos > before + 1) this.#authorizeAll();
-    const dependents = this.#index.dependents.affectedBy(change);
-    for (const { model } of dependents) this.#context.rightsClock.advance(model);
-    if (dependents.length > 0) this.#authorizeAgain(this.#index.affectedBy(change.r, dependents));
+    if (hasGap) this.#authorizeAll();
+    const { models, holders } = this.#index.affectedBy(changes);
+    for (const model of models) this.#context.rightsClock.advance(model);
+    this.#suspension.authorizeAgain(holders);
   }
 
   /** The store is at this position: if later than what was received, anything may have changed. */
@@ -78,15 +78,6 @@ export class LookupWatch {
       const model = modelOf(this.#context, collectionNamesOf(subscription));
       return model !== undefined && models.has(model);
     });
-    this.#authorizeAgain(concerned);
-  }
-
-  #authorizeAgain(subscriptions: readonly Subscription[]): void {
-    for (const subscription of subscriptions) {
-      // In another group it is authorized once more when it starts.
-      if (subscription.kind === 'object' && subscription.progress === 'waiting')
-        this.#registry.assignGroup(subscription);
-    }
-    this.#reassignment.reauthorize(subscriptions, 'lookup');
+    this.#suspension.authorizeAgain(concerned);
   }
 }

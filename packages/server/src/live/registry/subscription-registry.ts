@@ -93,12 +93,14 @@ export class SubscriptionRegistry {
   /**
    * Moves it to the group of its topic that these fields (by default its own), the current models
    * and its connection's `auth` call for; false if it is in it. A subscription that is not live may
-   * stay in an outdated group until it is caught up: it receives nothing there.
+   * stay in an outdated group until it is caught up: it receives nothing there. What its rights
+   * depend on is watched again from here on: see `unwatchRights`.
    */
   assignGroup(
     subscription: GroupedSubscription,
     { fields }: Pick<SubscriberGroupTraits, 'fields'> = subscription.group,
   ): boolean {
+    this.watchRights(subscription);
     const model = modelOf(this.#context, collectionNamesOf(subscription));
     // If the model was removed, the next push reports it.
     if (!model) return false;
@@ -115,6 +117,16 @@ export class SubscriptionRegistry {
       this.#moveTo(subscription, subscription.topic.group(traits));
     else this.#moveTo(subscription, subscription.topic.group(traits));
     return true;
+  }
+
+  /** Its rights will be looked up before anything is pushed: until then their changes do not matter. */
+  unwatchRights(subscription: GroupedSubscription): void {
+    this.#indexes.lookups.remove(subscription);
+  }
+
+  /** Call before its rights are looked up. */
+  watchRights(subscription: GroupedSubscription): void {
+    if (subscription.progress !== 'ended') this.#indexes.lookups.add(subscription);
   }
 
   #moveTo<S extends GroupedSubscription>(subscription: S, group: S['group']): void {

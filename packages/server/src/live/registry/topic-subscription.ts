@@ -5,6 +5,13 @@ interface SubscribedTo {
   readonly view: string;
 }
 
+/** A catch-up that waits for its turn. */
+interface QueuedCatchUp {
+  /** Of the subscription: if it has another, it is not to be caught up this way. */
+  readonly generation: number;
+  readonly run: (isCurrent: () => boolean) => Promise<void>;
+}
+
 /** What the subscriptions to objects and collections have in common. */
 export class TopicSubscription<Group extends SubscribedTo> {
   readonly session: SubscriptionOwner;
@@ -15,6 +22,8 @@ export class TopicSubscription<Group extends SubscribedTo> {
   view: string;
   /** Incremented to cancel the work in flight for it. */
   generation = 0;
+  /** Queued once, however often its catch-up is begun again. */
+  nextCatchUp: QueuedCatchUp | undefined;
 
   constructor(session: SubscriptionOwner, group: Group) {
     this.session = session;
