@@ -34,6 +34,24 @@ test('[LIM17] what cannot be dispatched is read instead, and what follows is dis
   expect(dispatcher.through).toBe(4);
 });
 
+test('[LIM17] looking for the windows that a change concerns is sliced, too', async () => {
+  const inFlight = new InFlight();
+  let now = 0;
+  const slice = new TickSlice({ monotonic: () => 20 * now++ });
+  let steps = 0;
+  const affectedGroups = function* () {
+    for (; steps < 100; steps++) yield undefined;
+  };
+  const target = { affectedGroups, isActive: () => true };
+  const dispatcher = new ChangeDispatcher(target, { slice, inFlight, log: silentLog });
+  dispatcher.dispatch({ pos: 1, change: undefined });
+  expect(steps).toBeLessThan(50);
+  expect(dispatcher.through).toBe(0);
+  await inFlight.settled();
+  expect(steps).toBe(100);
+  expect(dispatcher.through).toBe(1);
+});
+
 test('a window that a defect keeps from applying a change fails, and the others go on', async () => {
   const on = await setUpLive();
   const [narrow, wide] = [new FakeConnection('u1'), new FakeConnection('u2')];

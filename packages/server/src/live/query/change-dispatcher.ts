@@ -4,6 +4,7 @@ import { Fifo } from '../../platform/scheduling/fifo.js';
 import type { InFlight } from '../../platform/scheduling/in-flight.js';
 import type { TickSlice } from '../../platform/scheduling/tick-slice.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
+import { fieldsAtOnce } from './index/field-tree.js';
 import type { QueryGroup } from './query-group.js';
 
 /** A change, or a gap, at a position. */
@@ -16,8 +17,8 @@ export interface FeedEvent {
 }
 
 interface DispatchTarget {
-  /** The groups that an event concerns, as of now. */
-  readonly affectedGroups: (event: FeedEvent) => Iterable<QueryGroup>;
+  /** The groups that an event concerns, as of now; `undefined`: so far `fieldsAtOnce` fields were looked at. */
+  readonly affectedGroups: (event: FeedEvent) => Iterable<QueryGroup | undefined>;
   /** Whether the group still exists and is not retired. */
   readonly isActive: (group: QueryGroup) => boolean;
 }
@@ -77,22 +78,27 @@ export class ChangeDispatcher {
     return { pos: Math.max(pos, last), change: undefined };
   }
 
-  #groupsOf(event: FeedEvent): Iterator<QueryGroup> {
+  #groupsOf(event: FeedEvent): Iterator<QueryGroup | undefined> {
     return this.#target.affectedGroups(event)[Symbol.iterator]();
   }
 
   /** The remaining groups when the slice is over; `undefined` when done. */
-  #dispatchTo(event: FeedEvent, groups: Iterator<QueryGroup>): Iterator<QueryGroup> | undefined {
+  #dispatchTo(
+    event: FeedEvent,
+    groups: Iterator<QueryGroup | undefined>,
+  ): Iterator<QueryGroup | undefined> | undefined {
     let bytes: number | undefined;
     for (let next = groups.next(); !next.done; next = groups.next()) {
       const group = next.value;
-      if (!this.#target.isActive(group)) continue;
-      if (event.change) group.receive(event.change);
-      else group.refresh();
-      this.#work += group.traits.cost.work + group.subscribers;
-      if (event.change && !group.scans.isEmpty) {
-        bytes ??= estimateBytes(event.change.object.data);
-        this.#work += group.scans.workFor(bytes);
+      if (!group) this.#work += fieldsAtOnce;
+      else if (this.#target.isActive(group)) {
+        if (event.change) group.receive(event.change);
+        else group.refresh();
+        this.#work += group.traits.cost.work + group.subscribers;
+        if (event.change && !group.scans.isEmpty) {
+          bytes ??= estimateBytes(event.change.object.data);
+          this.#work += group.scans.workFor(bytes);
+        }
       }
       if (this.#work < workBetweenClockChecks) continue;
       this.#work = 0;
@@ -102,11 +108,14 @@ export class ChangeDispatcher {
     return undefined;
   }
 
-  async #dispatchRest(first: FeedEvent, remaining: Iterator<QueryGroup>): Promise<void> {
+  async #dispatchRest(
+    first: FeedEvent,
+    remaining: Iterator<QueryGroup | undefined>,
+  ): Promise<void> {
     this.#isYielding = true;
     this.#inFlight.begin();
     let event: FeedEvent | undefined = first;
-    let groups: Iterator<QueryGroup> | undefined = remaining;
+    let groups: Iterator<QueryGroup | undefined> | undefined = remaining;
     let missed: FeedEvent | undefined;
     try {
       while (event) {

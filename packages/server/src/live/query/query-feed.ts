@@ -120,7 +120,7 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
     this.#dispatcher.dispatch({ pos: change.pos, change });
   }
 
-  #affectedGroups({ change, isNoop }: FeedEvent): Iterable<QueryGroup> {
+  #affectedGroups({ change, isNoop }: FeedEvent): Iterable<QueryGroup | undefined> {
     if (isNoop || this.#topics.size === 0) return noGroups;
     if (!change) return [...this.#topics.values()].flatMap(({ groups }) => [...groups.values()]);
     const topics = collectionsAround(change.r).flatMap((r) => this.#topics.get(r) ?? []);

@@ -53,8 +53,8 @@ export class QueryTopic {
     else this.#loading.delete(group);
   }
 
-  /** The groups that a change may concern. */
-  affectedGroups(change: CommittedChange): Iterable<QueryGroup> {
+  /** The groups that a change may concern; `undefined`: see `QueryIndex.candidates`. */
+  affectedGroups(change: CommittedChange): Iterable<QueryGroup | undefined> {
     const { data } = change.object;
     if (isMistyped(data, [...this.#assumedTypes.values()])) return [...this.groups.values()];
     const others = [...(this.#byObject.get(change.r) ?? []), ...this.#loading];

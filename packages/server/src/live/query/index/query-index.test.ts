@@ -22,7 +22,13 @@ const text = fc.oneof(
   fc.string({ maxLength: 3, unit: fc.constantFrom('a', '\ud83d', '\ude00', '\udbff', '\udfff') }),
 );
 const scalar = fc.oneof(number, text, fc.boolean(), fc.constant(null));
-const field = fc.constantFrom(['n'], ['s'], ['doc', 'x']);
+const steps = [...'abcdefghijklmnopqrst'];
+/** Sometimes so many that they are found by the steps of their paths. */
+const field = fc.oneof(
+  fc.constantFrom(['n'], ['s'], ['doc', 'x'], ['doc']),
+  fc.constantFrom(...steps).map((step) => ['doc', step]),
+  fc.constantFrom(...steps).map((step) => ['doc', 'x', step]),
+);
 const end = fc.oneof({ weight: 4, arbitrary: fc.oneof(number, text) }, fc.constant(null));
 
 const comparison = fc
@@ -58,7 +64,17 @@ const { filter } = fc.letrec<{ filter: RqlExpression }>((tie) => ({
 }));
 
 const data = fc.record(
-  { n: scalar, s: scalar, doc: fc.oneof(fc.record({ x: scalar }), scalar, fc.array(number)) },
+  {
+    n: scalar,
+    s: scalar,
+    doc: fc.oneof(
+      fc.record({ x: scalar }),
+      fc.dictionary(fc.constantFrom(...steps), fc.oneof(scalar, fc.record({ a: scalar }))),
+      fc.record({ x: fc.dictionary(fc.constantFrom(...steps), scalar) }),
+      scalar,
+      fc.array(number),
+    ),
+  },
   { requiredKeys: [] },
 ) as fc.Arbitrary<JsonObject>;
 
@@ -68,7 +84,7 @@ test('[QRY5] every matching filter is found after any additions and deletions, a
       fc.array(fc.option(filter, { nil: undefined }), { minLength: 1, maxLength: 2 }),
       fc.boolean(),
     ),
-    { maxLength: 20 },
+    { maxLength: 60, size: 'max' },
   );
   fc.assert(
     fc.property(entries, fc.array(data, { maxLength: 8 }), (all, objects) => {
@@ -76,7 +92,7 @@ test('[QRY5] every matching filter is found after any additions and deletions, a
       for (const [at, [filters]] of all.entries()) index.add(at, filters);
       for (const [at, [filters, stays]] of all.entries()) if (!stays) index.delete(at, filters);
       for (const object of objects) {
-        const found = index.candidates(object);
+        const found = [...index.candidates(object)];
         for (const [at, [filters, stays]] of all.entries()) {
           const isMatch = filters.every((item) => !item || compilePredicate(item)(object));
           if (stays && isMatch) expect(found).toContain(at);
@@ -183,4 +199,25 @@ test('[LIM17] filters without terms are not copied for a change, and none is fou
   const found = index.candidates({ s: 'beta' }, ['b']);
   index.delete('c', [undefined]);
   expect([...found]).toEqual(['b', 'a']);
+});
+
+test('[LIM17] of very many paths only those are looked at whose beginnings the object has', () => {
+  const index = new QueryIndex<string>();
+  const count = 10_000;
+  for (let n = 0; n < count; n++) {
+    const own: RqlExpression = {
+      kind: 'comparison',
+      field: ['doc', `x${n}`],
+      operator: '=',
+      value: 1,
+    };
+    index.add(`q${n}`, [own]);
+  }
+  expect([...index.candidates({ doc: { x7: 1, x8: 2, y: 1 } })]).toEqual(['q7']);
+  expect([...index.candidates({ other: 1 })]).toEqual([]);
+  const all = Object.fromEntries(Array.from({ length: count }, (_, n) => [`x${n}`, n % 2]));
+  const steps = [...index.candidates({ doc: all })];
+  // Each step is work that others may interrupt.
+  expect(steps.filter((found) => found === undefined).length).toBeGreaterThan(count / 64);
+  expect(steps.filter((found) => found !== undefined)).toHaveLength(count / 2);
 });

@@ -1,0 +1,153 @@
+import { type JsonObject, type JsonValue, ownMember } from '@really/protocol';
+import { FieldTerms } from './field-terms.js';
+import { type FilterTerm, isScalar } from './filter-terms.js';
+
+/** Fields that are looked at in one step. */
+export const fieldsAtOnce = 64;
+
+/** Beyond this many fields a node has children. */
+const mostFields = 16;
+
+/**
+ * The terms of all fields, by the steps of their paths: below a member that an object does not have,
+ * nothing is looked at. There may be thousands of fields in a Json field.
+ */
+export class FieldTree<T> {
+  readonly #root = new FieldNode<T>(0);
+
+  get isEmpty(): boolean {
+    return this.#root.isEmpty;
+  }
+
+  add(entry: T, term: FilterTerm): void {
+    this.#root.indexOf(term.field.split('.')).add(entry, term);
+  }
+
+  delete(entry: T, term: FilterTerm): void {
+    this.#root.delete(term.field.split('.'), (index) => index.delete(entry, term));
+  }
+
+  /** Adds the entries with a term that the data satisfies. Yields after each `fieldsAtOnce` fields. */
+  *find(data: JsonObject, found: Set<T>): Iterable<undefined> {
+    let visited = 0;
+    for (const _ of this.#root.find(data, found)) {
+      visited += 1;
+      if (visited % fieldsAtOnce === 0) yield undefined;
+    }
+  }
+}
+
+/** The fields whose paths begin alike. */
+class FieldNode<T> {
+  /** Steps of the path to here. */
+  readonly #depth: number;
+  /** By the path as text. With children: at most the field that is here. */
+  readonly #fields = new Map<string, FieldTerms<T>>();
+  /** By the next step. */
+  #children: Map<string, FieldNode<T>> | undefined;
+
+  constructor(depth: number) {
+    this.#depth = depth;
+  }
+
+  get isEmpty(): boolean {
+    return this.#fields.size === 0 && (this.#children?.size ?? 0) === 0;
+  }
+
+  /** Of this path, which begins as this node's. */
+  indexOf(path: readonly string[]): FieldTerms<T> {
+    const child = this.#childFor(path);
+    if (child) return child.indexOf(path);
+    const field = path.join('.');
+    const known = this.#fields.get(field);
+    if (known) return known;
+    const index = new FieldTerms<T>(path);
+    this.#fields.set(field, index);
+    if (this.#fields.size > mostFields) this.#split();
+    return index;
+  }
+
+  delete(path: readonly string[], from: (index: FieldTerms<T>) => void): void {
+    const step = path[this.#depth];
+    const child = step === undefined ? undefined : this.#children?.get(step);
+    if (step !== undefined && child) {
+      child.delete(path, from);
+      if (child.isEmpty) this.#children?.delete(step);
+      return;
+    }
+    const field = path.join('.');
+    const index = this.#fields.get(field);
+    if (!index) return;
+    from(index);
+    if (index.isEmpty) this.#fields.delete(field);
+  }
+
+  /** `value`: what the object has here. Yields after each field and member. */
+  *find(value: JsonValue | undefined, found: Set<T>): Iterable<void> {
+    for (const index of this.#fields.values()) {
+      const item = valueAt(value, index.path, this.#depth);
+      if (isScalar(item)) index.find(item, found);
+      yield;
+    }
+    const children = this.#children;
+    if (!children || !isObject(value)) return;
+    for (const step of commonSteps(value, children)) {
+      const child = children.get(step);
+      if (child && Object.hasOwn(value, step)) yield* child.find(value[step], found);
+      yield;
+    }
+  }
+
+  /** `undefined` if the field is to be here. */
+  #childFor(path: readonly string[]): FieldNode<T> | undefined {
+    const step = path[this.#depth];
+    if (!this.#children || step === undefined) return undefined;
+    const child = this.#children.get(step) ?? new FieldNode<T>(this.#depth + 1);
+    this.#children.set(step, child);
+    return child;
+  }
+
+  #split(): void {
+    this.#children = new Map();
+    for (const [field, index] of this.#fields) {
+      const child = this.#childFor(index.path);
+      if (!child) continue;
+      this.#fields.delete(field);
+      child.#take(field, index);
+    }
+  }
+
+  #take(field: string, index: FieldTerms<T>): void {
+    const child = this.#childFor(index.path);
+    if (child) {
+      child.#take(field, index);
+      return;
+    }
+    this.#fields.set(field, index);
+    if (this.#fields.size > mostFields) this.#split();
+  }
+}
+
+/** At least all steps that both have: the members of the object, unless there are more of them. */
+function commonSteps(value: JsonObject, children: ReadonlyMap<string, unknown>): Iterable<string> {
+  if (children.size <= mostFields) return children.keys();
+  const members = Object.keys(value);
+  return members.length < children.size ? members : children.keys();
+}
+
+function valueAt(
+  value: JsonValue | undefined,
+  path: readonly string[],
+  depth: number,
+): JsonValue | undefined {
+  let inner = value;
+  for (let at = depth; at < path.length; at++) {
+    if (!isObject(inner)) return undefined;
+    inner = ownMember(inner, path[at] ?? '');
+  }
+  return inner;
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
