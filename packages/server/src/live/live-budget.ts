@@ -27,15 +27,21 @@ interface LiveBudgetDeps {
   readonly clock: Clock;
   /** Counts them: it takes a look at every subscription. */
   readonly shares: () => ReadonlyMap<UserUsage, WindowShare>;
-  /** Ends the live queries of this uid. */
+  /** Ends the live queries of this user. */
   readonly evict: (usage: UserUsage, error: ProtocolError) => void;
+  readonly users: () => Iterable<UserUsage>;
+  /** Ends so many subscriptions of this user to objects and collections, if there are. */
+  readonly endSome: (usage: UserUsage, count: number, error: ProtocolError) => void;
 }
 
 /** Milliseconds for which the shares of users are not counted again. */
 const countedFor = 1000;
 
+/** Subscriptions of the user with most of them that end at once. */
+const endedAtOnce = 512;
+
 /**
- * Limits what subscriptions use (rules LIM17 and LIM20). Each subscription counts for its uid; each
+ * Limits what subscriptions use (rules LIM17 and LIM20). Each subscription counts for its owner; each
  * window counts once for the node, however many subscribers share it. When the node is full, the
  * user with the largest share is evicted if the requesting user would have at most half as much: a
  * share, since a window stays while one of those who share it is left.
@@ -49,6 +55,8 @@ export class LiveBudget {
   #counted:
     | { readonly shares: ReadonlyMap<UserUsage, WindowShare>; readonly at: number }
     | undefined;
+  /** The user with most subscriptions when that was looked at last. */
+  #largest: { readonly usage: UserUsage | undefined; readonly at: number } | undefined;
 
   constructor(deps: LiveBudgetDeps) {
     const { budgets, limits } = deps;
@@ -58,7 +66,7 @@ export class LiveBudget {
     this.#bytes = budgets.total('limits.windowBytesPerNode', limits.windowBytesPerNode);
   }
 
-  /** Throws 429 if this uid has reached a limit. */
+  /** Throws 429 if this user has reached a limit. */
   assertUserLimits(usage: UserUsage, cost: WindowCost | undefined): void {
     const { limits } = this.#deps;
     if (usage.subscriptions >= limits.subscriptionsPerUid) {
@@ -80,7 +88,30 @@ export class LiveBudget {
     throw fail('query.invalid', { query: ['beyond limits.windowWork'] });
   }
 
-  /** Throws 429 if the node is full. Call `assertUserLimits` first. */
+  /**
+   * If the node is full: ends subscriptions of the user with most of them, if this one would have at
+   * most half as many.
+   */
+  makeRoom(usage: UserUsage): void {
+    if (this.#subscriptions.used < this.#subscriptions.limit) return;
+    const largest = this.#withMostSubscriptions();
+    if (!largest || (usage.subscriptions + 1) * 2 > largest.subscriptions) return;
+    const count = Math.min(endedAtOnce, Math.ceil(largest.subscriptions / 2));
+    this.#deps.endSome(largest, count, this.#refusal('subscriptions', 'subscriptionsPerNode'));
+  }
+
+  #withMostSubscriptions(): UserUsage | undefined {
+    const now = this.#deps.clock.monotonic();
+    if (!this.#largest || now >= this.#largest.at + countedFor) {
+      let usage: UserUsage | undefined;
+      for (const user of this.#deps.users())
+        if (user.subscriptions > (usage?.subscriptions ?? 0)) usage = user;
+      this.#largest = { usage, at: now };
+    }
+    return this.#largest.usage;
+  }
+
+  /** Throws 429 if the node is full. Call `assertUserLimits` and `makeRoom` first. */
   acquire(usage: UserUsage, cost: WindowCost | undefined): void {
     if (!this.#subscriptions.take(1)) throw limitError('subscriptions', 'subscriptionsPerNode');
     usage.subscriptions += 1;

@@ -177,6 +177,47 @@ describe('limits and cleanup', () => {
     expect(live.counts()).toEqual(nothing);
   });
 
+  test('[LIM20] all anonymous tokens of an address have as much as one uid', async () => {
+    const { create, subscribe } = await setUpLive({ limits: { subscriptionsPerUid: 3 } });
+    for (const id of [1, 2, 3]) await create(`/users/${id}`, {});
+    const anonymous = (uid: string, address: string) =>
+      Object.assign(new FakeConnection({ uid, authType: 'anonymous' }), { address });
+    const all = ['/users/1', '/users/2', '/users/3'];
+    const taken = async (connection: FakeConnection) =>
+      ((await subscribe(connection, ...all)).subscriptions as unknown[]).length;
+    expect(await taken(anonymous('a', '192.0.2.1'))).toBe(3);
+    expect(await taken(anonymous('b', '192.0.2.1'))).toBe(0);
+    expect(await taken(anonymous('c', '192.0.2.2'))).toBe(3);
+    const known = Object.assign(new FakeConnection({ uid: 'd' }), { address: '192.0.2.1' });
+    expect(await taken(known)).toBe(3);
+  });
+
+  test('[LIM20] when the node is full, the user with most subscriptions makes room for those with few', async () => {
+    const limits = { subscriptionsPerNode: 20 };
+    const { create, set, subscribe, live, settle, platform } = await setUpLive({ limits });
+    const all = Array.from({ length: 20 }, (_, id) => `/users/${id}`);
+    for (const id of all) await create(id, { a: 1 });
+    const [greedy, modest] = [new FakeConnection('greedy'), new FakeConnection('modest')];
+    await subscribe(greedy, ...all);
+    greedy.frames.length = 0;
+    expect((await subscribe(modest, ...all)).subscriptions).toHaveLength(10);
+    await settle();
+    // He lost half of what he had: with as many as the others have he keeps the rest.
+    const ended = greedy.received();
+    expect(ended.map(({ evt, error }) => `${evt} ${error?.code}`)).toEqual(
+      Array(10).fill('failed 429'),
+    );
+    expect(live.counts()).toMatchObject({ subscriptions: 20 });
+    modest.frames.length = 0;
+    for (const id of all) await set(id, { a: 2 });
+    expect(greedy.summaries()).toEqual(Array(10).fill('updated 2'));
+    expect(modest.summaries()).toEqual(Array(10).fill('updated 2'));
+    platform.advance(1000);
+    const other = new FakeConnection('other');
+    expect((await subscribe(other, ...all)).subscriptions).toHaveLength(5);
+    expect(live.counts()).toMatchObject({ subscriptions: 20 });
+  });
+
   test('nothing is left when all connections are gone', async () => {
     const { create, set, subscribe, live, settle } = await setUpLive();
     for (let id = 0; id < 30; id++) await create(`/users/${id}`, { a: 1 });

@@ -134,6 +134,7 @@ export class Live {
       counts: () => this.counts(),
       shares: () => this.#queryFeed.shares(),
       evict: (usage, error) => this.#evict(usage, error),
+      endSome: (usage, count, error) => this.#endSome(usage, count, error),
     });
     const sessions = this.#sessions;
     const [objects, collections] = [this.#objectTopics, this.#collectionTopics];
@@ -403,11 +404,18 @@ export class Live {
 
   /** Ends the live queries of one user, to make room (rule LIM17). */
   #evict(usage: UserUsage, error: ProtocolError): void {
-    for (const session of this.#sessions.all()) {
-      if (session.usage !== usage) continue;
-      for (const subscription of session.subscriptions.values()) {
-        if (subscription.kind === 'query') this.#registry.fail([subscription], error);
-      }
+    for (const subscription of this.#sessions.subscriptionsOf(usage))
+      if (subscription.kind === 'query') this.#registry.fail([subscription], error);
+  }
+
+  /** Ends some subscriptions of one user to objects and collections, to make room (rule LIM20). */
+  #endSome(usage: UserUsage, count: number, error: ProtocolError): void {
+    let left = count;
+    for (const subscription of this.#sessions.subscriptionsOf(usage)) {
+      if (subscription.kind === 'query') continue;
+      if (left === 0) return;
+      left -= 1;
+      this.#registry.fail([subscription], error);
     }
   }
 
@@ -452,11 +460,12 @@ function contextOf(
     readonly counts: () => LiveCounts;
     readonly shares: () => ReadonlyMap<UserUsage, WindowShare>;
     readonly evict: (usage: UserUsage, error: ProtocolError) => void;
+    readonly endSome: (usage: UserUsage, count: number, error: ProtocolError) => void;
   },
 ): LiveContext {
   const { metrics = noMetrics, tracing, published, limits, platform } = options;
   const { budgets = new Budgets(metrics), pace = new FanOutPace(), store, objects } = options;
-  const { usages, counts, shares, evict } = deps;
+  const { usages, counts, shares, evict, endSome } = deps;
   const { clock } = platform;
   const inFlight = new InFlight();
   const slice = new TickSlice(clock, liveTime);
@@ -464,7 +473,10 @@ function contextOf(
     ...options,
     objects: published ? acknowledgedObjects(objects, published) : objects,
     usages,
-    budget: new LiveBudget({ limits, budgets, clock, shares, evict }),
+    budget: new LiveBudget({
+      ...{ limits, budgets, clock, shares, evict, endSome },
+      users: () => usages.all(),
+    }),
     inFlight,
     limiter: new FairLimiter(readLimits, { inFlight, slice }),
     cursor: new LogCursor(),

@@ -59,8 +59,14 @@ export const limits = {
     500_000,
     'objects in the windows of all live queries, per node; beyond: the uid with most of them loses its live queries, or 429, and windows that grow end with failed',
   ),
-  subscriptionsPerUid: count(50_000, 'subscriptions of all connections of a uid; beyond: 429'),
-  subscriptionsPerNode: count(2_000_000, 'subscriptions per node; beyond: 429'),
+  subscriptionsPerUid: count(
+    50_000,
+    'subscriptions of all connections of a uid, or of all anonymous tokens of an address; beyond: 429',
+  ),
+  subscriptionsPerNode: count(
+    2_000_000,
+    'subscriptions per node; beyond: 429, or the uid with most of them loses some',
+  ),
   rooms: count(20, 'rooms that a connection is in; beyond: 429'),
   roomState: size(2 * kib, 'JSON of the state of a member of a room; beyond: 400'),
   roomMessage: size(16 * kib, 'JSON of a message to a room; beyond: 400'),
@@ -81,14 +87,17 @@ export const limits = {
     50_000,
     'comparisons that a live query may cost per change, four times as many if its filter cannot be indexed, and 64 more if changes of other objects make the query read again; beyond: 409',
   ),
-  windowWorkPerUid: count(100_000, 'the same for all live queries of a uid; beyond: 429'),
+  windowWorkPerUid: count(
+    100_000,
+    'the same for all live queries of a uid, or of all anonymous tokens of an address; beyond: 429',
+  ),
   windowWorkPerNode: count(
     2_000_000,
     'the same for all windows, per node; beyond: 429, or the uid with most of it loses its live queries',
   ),
   windowBytesPerUid: size(
     32 * mib,
-    'memory of the filters of all live queries of a uid; beyond: 429',
+    'memory of the filters of all live queries of a uid, or of all anonymous tokens of an address; beyond: 429',
   ),
   windowBytesPerNode: size(
     512 * mib,

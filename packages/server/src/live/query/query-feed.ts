@@ -93,7 +93,7 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
     const known = this.#topics.get(traits.r)?.groups.get(traits.key);
     if (known) return known;
     const { usages, budget } = this.#context;
-    budget.acquireWindow(traits.cost, usages.find(traits.auth.uid));
+    budget.acquireWindow(traits.cost, usages.find(traits.owner));
     // Read only now: acquiring may have evicted groups of this topic.
     let topic = this.#topics.get(traits.r);
     if (!topic) {

@@ -18,7 +18,7 @@ export class LiveSession {
   readonly pushTarget: PushTarget;
   /** Those of one address share the time that there is. */
   readonly address: string | undefined;
-  /** Usage of its uid, shared with the uid's other connections. */
+  /** Usage of its owner, shared with the owner's other connections. */
   readonly usage: UserUsage;
   /** By printed R; live queries by their ids. */
   readonly subscriptions = new CompactMap<Subscription>();

@@ -1,7 +1,8 @@
+import { ownerOf } from '../../queries/owner.js';
 import type { PushTarget } from '../push-target.js';
 import { LiveSession, type Subscription } from './live-session.js';
 import type { OwnedSubscription, SubscriptionOwner } from './subscription-owner.js';
-import type { UserUsages } from './user-usages.js';
+import type { UserUsage, UserUsages } from './user-usages.js';
 
 export type SubscriptionKind = 'object' | 'collection' | 'query';
 
@@ -29,6 +30,12 @@ export class LiveSessions {
     for (const session of this.#byTarget.values()) yield* session.subscriptions.values();
   }
 
+  /** Those of one user, which may end meanwhile. */
+  *subscriptionsOf(usage: UserUsage): Iterable<Subscription> {
+    for (const session of this.#byTarget.values())
+      if (session.usage === usage) yield* session.subscriptions.values();
+  }
+
   find(pushTarget: PushTarget): LiveSession | undefined {
     return this.#byTarget.get(pushTarget);
   }
@@ -37,7 +44,7 @@ export class LiveSessions {
   open(pushTarget: PushTarget): LiveSession {
     const known = this.#byTarget.get(pushTarget);
     if (known) return known;
-    const session = new LiveSession(pushTarget, this.#usages.acquire(pushTarget.auth.uid));
+    const session = new LiveSession(pushTarget, this.#usages.acquire(ownerOf(pushTarget)));
     if (this.#gone.has(pushTarget)) {
       session.dropped = true;
       this.#usages.release(session.usage);

@@ -20,6 +20,8 @@ test('[LIM17] a live query that was moved to a window of another cost gives back
     clock: simulatedPlatform({ seed: 1 }).clock,
     shares: () => new Map(),
     evict: () => {},
+    users: () => [],
+    endSome: () => {},
   });
   const lookups = { add() {}, remove() {} };
   const indexes = { sessions: new LiveSessions(usages), lookups } as unknown as RegistryIndexes;

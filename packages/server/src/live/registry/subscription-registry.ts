@@ -45,12 +45,13 @@ export class SubscriptionRegistry {
   }
 
   /**
-   * Throws 429 if the connection (rule LIM3) or its uid (rules LIM17 and LIM20) has as many
-   * subscriptions as it may have.
+   * Throws 429 if the connection (rule LIM3) or its owner (rules LIM17 and LIM20) has as many
+   * subscriptions as it may have. May end subscriptions of others to objects and collections.
    */
   assertRoom(session: LiveSession, kind: Subscription['kind'], cost?: WindowCost): void {
     this.#assertSessionRoom(session, kind);
     this.#context.budget.assertUserLimits(session.usage, cost);
+    this.#context.budget.makeRoom(session.usage);
   }
 
   #assertSessionRoom(session: LiveSession, kind: Subscription['kind']): void {

@@ -1,6 +1,6 @@
-/** Usage of all connections of one uid. */
+/** What all connections of one owner (see `ownerOf`) use: a uid, or all anonymous tokens of an address. */
 export interface UserUsage {
-  readonly uid: string;
+  readonly owner: string;
   /** Connections that have or had a subscription. */
   sessions: number;
   subscriptions: number;
@@ -9,28 +9,32 @@ export interface UserUsage {
   bytes: number;
 }
 
-/** Usage by uid. */
+/** Usage by owner. */
 export class UserUsages {
-  readonly #byUid = new Map<string, UserUsage>();
+  readonly #byOwner = new Map<string, UserUsage>();
 
   get size(): number {
-    return this.#byUid.size;
+    return this.#byOwner.size;
   }
 
-  /** Counts another connection of this uid; `release` it when it closes. */
-  acquire(uid: string): UserUsage {
-    const usage = this.find(uid) ?? { uid, sessions: 0, subscriptions: 0, work: 0, bytes: 0 };
+  all(): Iterable<UserUsage> {
+    return this.#byOwner.values();
+  }
+
+  /** Counts another connection of this owner; `release` it when it closes. */
+  acquire(owner: string): UserUsage {
+    const usage = this.find(owner) ?? { owner, sessions: 0, subscriptions: 0, work: 0, bytes: 0 };
     usage.sessions += 1;
-    this.#byUid.set(uid, usage);
+    this.#byOwner.set(owner, usage);
     return usage;
   }
 
   release(usage: UserUsage): void {
     usage.sessions -= 1;
-    if (usage.sessions === 0) this.#byUid.delete(usage.uid);
+    if (usage.sessions === 0) this.#byOwner.delete(usage.owner);
   }
 
-  find(uid: string): UserUsage | undefined {
-    return this.#byUid.get(uid);
+  find(owner: string): UserUsage | undefined {
+    return this.#byOwner.get(owner);
   }
 }

@@ -92,7 +92,7 @@ export function resumableOf(
         isExact && subscription.view === view && sentPos >= newestSent
           ? { key: subscription.group.traits.key, pos: sentPos }
           : undefined;
-      const isHeld = windows.retain(rows, position, subscription.session.usage.uid);
+      const isHeld = windows.retain(rows, position, subscription.session.usage.owner);
       const known = isHeld ? rows : undefined;
       const resumeState = { auth, sentPos, newestSent, known, isExact };
       const request = { r, scope, fields, filter, order, limit, from, after, resumeState };

@@ -26,8 +26,8 @@ export class ResumableWindows {
    * Counts another holder of these rows; false if there is no room (see `HeldRows`). `position`: set
    * if every client at that position knows exactly these rows.
    */
-  retain(known: KnownRows, position?: WindowPosition, uid?: string): boolean {
-    if (!this.#held.retain(known, uid)) return false;
+  retain(known: KnownRows, position?: WindowPosition, owner?: string): boolean {
+    if (!this.#held.retain(known, owner)) return false;
     if (!position) return true;
     const key = keyOf(position);
     this.#byPosition.set(key, known);
