@@ -1,4 +1,5 @@
 import { fail } from '@really/protocol';
+import type { Created } from '../../store/store-reads.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
 import type { LogFollower } from '../catch-up/log-cursor.js';
 import { readWithRetry } from '../catch-up/read-with-retry.js';
@@ -106,37 +107,35 @@ export class CollectionFeed implements LogFollower {
     return gapAfter === undefined ? undefined : this.#fillGap(topic, backlog, gapAfter);
   }
 
-  #fillGap(topic: CollectionTopic, backlog: CollectionBacklog, after: Pos): Promise<void> {
-    this.#context.metrics.gaps.add();
-    return this.#context.limiter.schedule(this, () => this.#deliverMissed(topic, backlog, after));
-  }
-
-  /** Reads until it reaches the bus; after that the bus is complete again. */
-  async #deliverMissed(
-    topic: CollectionTopic,
-    backlog: CollectionBacklog,
-    after: Pos,
-  ): Promise<void> {
-    const { store, platform, slice } = this.#context;
+  /** Reads until it reaches the bus, a page in each turn: after that the bus is complete again. */
+  async #fillGap(topic: CollectionTopic, backlog: CollectionBacklog, after: Pos): Promise<void> {
+    const { limiter, metrics, cursor } = this.#context;
+    metrics.gaps.add();
     try {
       for (let at = after; !topic.isEmpty; ) {
         const from = at;
-        const page = await readWithRetry(platform, () => {
-          return store.created(topic.scope, from, creationPage);
-        });
-        if (page.gone) throw fail('position.gone');
-        for (const entry of page.entries) {
-          topic.appliedPos = Math.max(topic.appliedPos, entry.pos);
-          await slice.run(this.#deps.delivery.deliver(topic, creationOf(entry)));
-        }
+        const page = await limiter.schedule(this, () => this.#deliverNext(topic, from));
         at = page.through;
-        if (!page.more && at >= this.#context.cursor.received) break;
+        if (!page.more && at >= cursor.received) break;
       }
     } catch (error) {
       this.#failLive(topic, error);
     }
     if (topic.isEmpty) this.#skip(topic);
     backlog.gapAfter = undefined;
+  }
+
+  async #deliverNext(topic: CollectionTopic, after: Pos): Promise<Created> {
+    const { store, platform, slice } = this.#context;
+    const page = await readWithRetry(platform, () => {
+      return store.created(topic.scope, after, creationPage);
+    });
+    if (page.gone) throw fail('position.gone');
+    for (const entry of page.entries) {
+      topic.appliedPos = Math.max(topic.appliedPos, entry.pos);
+      await slice.run(this.#deps.delivery.deliver(topic, creationOf(entry)));
+    }
+    return page;
   }
 
   #failLive(topic: CollectionTopic, error: unknown): void {

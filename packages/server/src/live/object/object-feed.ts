@@ -103,27 +103,32 @@ export class ObjectFeed {
     }
   }
 
-  /** Delivers everything in the store that was not applied yet. */
-  #fillGap(topic: ObjectTopic, backlog: ObjectBacklog): Promise<void> {
-    this.#context.metrics.gaps.add();
+  /**
+   * Delivers everything in the store that was not applied yet, a page in each turn: while an object is
+   * written there may always be another page, and others wait.
+   */
+  async #fillGap(topic: ObjectTopic, backlog: ObjectBacklog): Promise<void> {
+    const { limiter, metrics } = this.#context;
+    metrics.gaps.add();
     backlog.hasGap = false;
     backlog.queue.length = 0;
-    return this.#context.limiter.schedule(this, () => this.#deliverMissed(topic, backlog));
-  }
-
-  async #deliverMissed(topic: ObjectTopic, backlog: ObjectBacklog): Promise<void> {
     try {
       const replay = this.#replayOf(topic);
       while (topic.rev < backlog.newestRev && !topic.isEmpty) {
         if (!replay) throw fail('model.unknown');
-        const page = await replay.next(topic.rev);
-        await this.#context.slice.run(this.#deliverPage(topic, page, replay));
+        await limiter.schedule(this, () => this.#deliverNext(topic, replay));
       }
       topic.rev = Math.max(topic.rev, backlog.newestRev);
     } catch (error) {
       topic.rev = Math.max(topic.rev, backlog.newestRev);
       this.#failLive(topic, error);
     }
+  }
+
+  async #deliverNext(topic: ObjectTopic, replay: ObjectReplay): Promise<void> {
+    if (topic.isEmpty) return;
+    const page = await replay.next(topic.rev);
+    await this.#context.slice.run(this.#deliverPage(topic, page, replay));
   }
 
   #deliverPage(topic: ObjectTopic, page: ObjectReplayPage, replay: ObjectReplay): Steps<unknown> {
