@@ -215,7 +215,7 @@ async function paidHeads(
       for (const head of found) result.charge(head);
       return found;
     };
-    const heads = await limiter.schedule(session, read, session.usage.uid);
+    const heads = await limiter.schedule(session, read, session.usage.owner);
     if (heads) return heads;
   }
   return [];

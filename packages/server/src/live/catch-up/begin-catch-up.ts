@@ -21,7 +21,7 @@ export function beginCatchUp<S extends GroupedSubscription>(
   subscription.nextCatchUp = { generation: subscription.generation, run: catchUp };
   if (isQueued) return;
   const { session } = subscription;
-  limiter.run(session, () => runNext(registry, subscription), session.usage.uid);
+  limiter.run(session, () => runNext(registry, subscription), session.usage.owner);
 }
 
 async function runNext(

@@ -139,7 +139,7 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
 
   /** Reads of one uid are limited together, so that no user has the store to itself. */
   schedule<T>(usage: UserUsage | undefined, read: () => Promise<T>): DroppableTask<T> {
-    return this.#context.limiter.scheduleDroppable(usage ?? this, read, usage?.uid);
+    return this.#context.limiter.scheduleDroppable(usage ?? this, read, usage?.owner);
   }
 
   rowAdded(group: QueryGroup, r: string): void {
