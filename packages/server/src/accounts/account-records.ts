@@ -120,9 +120,9 @@ export class AccountRecords {
     );
     return {
       ...request,
-      prepare: async (head, look) => {
+      prepare: async (head, ...reads) => {
         password = await hash();
-        return await request.prepare(head, look);
+        return await request.prepare(head, ...reads);
       },
     };
   }

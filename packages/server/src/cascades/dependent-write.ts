@@ -64,9 +64,9 @@ async function writeWhile(
   const { prepare, ...request } = command.request();
   const result = await context.services.objects.write({
     ...request,
-    prepare: async (head, readObjects) => {
+    prepare: async (head, ...reads) => {
       if (!isCurrent()) throw new ModelsChanged();
-      return await prepare(head, readObjects);
+      return await prepare(head, ...reads);
     },
   });
   if (result.kind === 'committed') auditWrites(context, [result.write]);
@@ -151,14 +151,14 @@ class UnsetCommand implements DependentCommand {
   request(): WriteRequest {
     return {
       r: this.#r,
-      prepare: async (head, readObjects) => {
+      prepare: async (head, ...reads) => {
         if (!head || head.deleted) throw fail('object.gone');
         const ops = unsetOperations(this.#step.model, head.data, this.#target);
         if (ops.length === 0) throw new NothingToUnset();
         const some = ops.slice(0, mostOperations);
         const request = updateRequest(this.#context, this.#r, head.rev, some);
         this.#updating = new UpdateCommand(this.#context, request);
-        return await this.#updating.request().prepare(head, readObjects);
+        return await this.#updating.request().prepare(head, ...reads);
       },
     };
   }

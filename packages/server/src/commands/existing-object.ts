@@ -1,13 +1,11 @@
 import { fail, type JsonObject, parseR } from '@really/protocol';
 import { goneError } from '../model/deleted.js';
-import { batchedLookups } from '../model/lookups/batched-lookups.js';
 import type { LookupFinder } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
 import { demand, demandOfAnyObject, isGranted } from '../model/rules/access.js';
 import { demandFields, type FieldWrite } from '../model/rules/field-rules.js';
 import { becauseOf } from '../model/rules/rule-refusal.js';
 import { pushLookups, scriptObject, view } from '../model/view/view.js';
-import type { ReadObjects } from '../objects/write-request.js';
 import type { StoredObject } from '../store/stored-object.js';
 import type { CommandContext } from './services.js';
 
@@ -99,32 +97,13 @@ export async function lookupsSettled(
   if (lookUp) await services.objects.published();
 }
 
-/** The objects that this user cannot refer to: missing, deleted or hidden. */
-export async function missingObjects(
-  context: CommandContext,
-  rs: readonly string[],
-  readObjects: ReadObjects,
-): Promise<ReadonlySet<string>> {
-  const missing = new Set<string>();
-  const wanted = [...new Set(rs)].map((r) => ({ r, model: modelOfObject(context, r) }));
-  const finder: LookupFinder = { read: batchedLookups(readObjects) };
-  const objects = await readObjects(wanted.map(({ r }) => r));
-  await Promise.all(
-    wanted.map(async ({ r, model }, index) => {
-      const object = objects[index];
-      const there = model && object && !object.deleted;
-      if (!there || (await isHidden(context, model, object, finder))) missing.add(r);
-    }),
-  );
-  return missing;
-}
-
 export function modelOfObject(context: CommandContext, r: string): Model | undefined {
   const parsed = parseR(r);
   return parsed && context.services.models().get(parsed.names);
 }
 
-async function isHidden(
+/** Whether the model hides unreadable objects, and this one is for this user. */
+export async function isHidden(
   context: CommandContext,
   model: Model,
   object: StoredObject,

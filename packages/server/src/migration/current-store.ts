@@ -71,6 +71,10 @@ export class CurrentStore implements Store {
     return await Promise.all(objects.map((object) => object && this.#currentIfAny(object)));
   }
 
+  areLiving(rs: readonly string[]): Promise<boolean[]> {
+    return this.#store.areLiving(rs);
+  }
+
   async query(query: Query): Promise<StoredObject[]> {
     const model = this.#options.models().get(query.scope.names);
     const objects = await this.#store.query(await this.#settled(model, query));

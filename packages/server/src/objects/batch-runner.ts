@@ -4,9 +4,10 @@ import type { Committer, Settlement } from './committer.js';
 import { estimateAllBytes } from './estimate-bytes.js';
 import type { ObjectCache } from './object-cache.js';
 import type { OnceGuard } from './once-guard.js';
+import type { OtherObjects } from './other-objects.js';
 import { mayHaveWritten, storeFailure, unavailable } from './unavailable.js';
 import { BatchEntry, type WriteBatch } from './write-batch.js';
-import type { PreparedWrite, ReadObjects, WriteAllResult } from './write-request.js';
+import type { PreparedWrite, WriteAllResult } from './write-request.js';
 
 /**
  * Milliseconds of preparing after which a batch yields to others: it may hold a hundred expensive
@@ -19,11 +20,8 @@ export interface BatchRunnerOptions {
   readonly cache: ObjectCache;
   readonly committer: Committer;
   readonly once: OnceGuard;
-  /** Reads objects outside the batch, as a request that came at `order`. */
-  readonly readObjects: (
-    rs: readonly string[],
-    order: number,
-  ) => Promise<(StoredObject | undefined)[]>;
+  /** Reads objects outside the batch. */
+  readonly others: OtherObjects;
   /** Conflicts with other nodes after which a batch is given up. */
   readonly conflictRetries: number;
   /**
@@ -83,13 +81,13 @@ export class BatchRunner {
 
   async #prepareAll(batch: WriteBatch, isFirst: boolean): Promise<PreparedBatch> {
     const heads = await this.#stored(batch, isFirst);
-    const readObjects = this.#readObjectsWith(heads, batch.order);
+    const reads = this.#options.others.seenAt(batch.order, heads);
     const writes: PreparedWrite[] = [];
     let bytes = 0;
     let began = this.#options.clock.monotonic();
     for (const [index, { r, prepare }] of batch.requests.entries()) {
       try {
-        const write = await prepare(heads.get(r), readObjects);
+        const write = await prepare(heads.get(r), ...reads);
         bytes += estimateAllBytes(write);
         if (bytes > this.#options.bytes && index > 0) return { kind: 'too-large' };
         writes.push(write);
@@ -100,19 +98,6 @@ export class BatchRunner {
       }
     }
     return { kind: 'prepared', writes };
-  }
-
-  /** Reads the batch's own objects as its requests so far leave them, and others as stored. */
-  #readObjectsWith(
-    heads: ReadonlyMap<string, StoredObject | undefined>,
-    order: number,
-  ): ReadObjects {
-    return async (rs) => {
-      const foreign = rs.filter((r) => !heads.has(r));
-      const others = await this.#options.readObjects(foreign, order);
-      let next = 0;
-      return rs.map((r) => (heads.has(r) ? heads.get(r) : others[next++]));
-    };
   }
 
   /**

@@ -73,6 +73,10 @@ export function controlled(store: Store): ControlledStore {
       readable();
       return await store.getMany(rs);
     },
+    async areLiving(rs) {
+      readable();
+      return await store.areLiving(rs);
+    },
     commit,
     commits,
     unreadable: false,

@@ -28,6 +28,7 @@ export class IdGenerator {
   readonly #node: number;
   #ms: number;
   #sequence = sequences - 1;
+  #lastChange = 0;
 
   constructor(options: IdGeneratorOptions) {
     const node = options.node ?? 0;
@@ -42,6 +43,13 @@ export class IdGenerator {
   /** Milliseconds since the Unix epoch, as in the last id made. */
   get lastAt(): number {
     return this.#ms + idEpoch;
+  }
+
+  /** The clock's time, but never before an earlier change time or an id. */
+  changeTime(): number {
+    const now = Math.floor(this.#platform.clock.now());
+    this.#lastChange = Math.max(now, this.#lastChange, this.lastAt);
+    return this.#lastChange;
   }
 
   next(): string {

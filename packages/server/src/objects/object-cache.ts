@@ -27,6 +27,15 @@ export class ObjectCache {
   readonly #store: Store;
   readonly #cache: LRUCache<string, StoredObject>;
   readonly #loads = new Map<string, Load>();
+  /**
+   * Objects that were looked for and are not deleted, such as the parents of new ones: they are not
+   * loaded for that. May miss a deletion, which the commit sees.
+   */
+  readonly #living = new LRUCache<string, true>({
+    max: 10_000,
+    maxSize: 1024 * 1024,
+    sizeCalculation: (_, r) => 100 + r.length,
+  });
 
   constructor(options: ObjectCacheOptions) {
     this.#store = options.store;
@@ -78,6 +87,17 @@ export class ObjectCache {
     return found;
   }
 
+  /** As `readMany`, but only whether each of them exists and is not deleted. */
+  async areLiving(rs: readonly string[]): Promise<boolean[]> {
+    if (!this.#store.isSoleWriter) return await this.#store.areLiving(rs);
+    const known = rs.map((r) => this.#isKnownLiving(r));
+    const unknown = rs.filter((_, index) => known[index] === undefined);
+    const found = unknown.length > 0 ? await this.#store.areLiving(unknown) : [];
+    for (const [index, r] of unknown.entries()) if (found[index]) this.#living.set(r, true);
+    let next = 0;
+    return known.map((isLiving) => isLiving ?? found[next++] ?? false);
+  }
+
   /** As `readMany`, if they are in memory, and no other writer can have replaced them. */
   inMemory(rs: readonly string[]): StoredObject[] | undefined {
     if (!this.#store.isSoleWriter) return undefined;
@@ -123,10 +143,17 @@ export class ObjectCache {
   /** As `forget`, for all objects. */
   clear(): void {
     for (const r of [...this.#loads.keys()]) this.#overtake(r);
+    this.#living.clear();
     this.#cache.clear();
   }
 
+  #isKnownLiving(r: string): boolean | undefined {
+    const object = this.#cache.peek(r);
+    return object ? !object.deleted : this.#living.get(r);
+  }
+
   #overtake(r: string): void {
+    this.#living.delete(r);
     const load = this.#loads.get(r);
     if (!load) return;
     load.overtaken = true;

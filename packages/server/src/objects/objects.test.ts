@@ -380,6 +380,32 @@ describe('writing objects', () => {
     expect(seen).toEqual([1]);
   });
 
+  test('[LIM49] a write that looks for others waits for earlier requests, and finds none that was deleted', async () => {
+    const { objects } = await setUp({ limits: { cachedObjects: 1 } });
+    const seen: boolean[] = [];
+    let id = 10;
+    const look = (rs: readonly string[]) => {
+      const r = `/users/${id++}`;
+      return objects.write({
+        r,
+        async prepare(_head, _look, areLiving) {
+          seen.push(...(await areLiving(rs)));
+          return createWrite(r, {}, origin);
+        },
+      });
+    };
+    const first = create(objects, '/users/1', {});
+    await Promise.all([first, look(['/users/1', '/users/2'])]);
+    await look(['/users/1']);
+    await objects.write({
+      r: '/users/1',
+      prepare: (head) => (head ? deleteWrite(head, origin) : expect.unreachable()),
+    });
+    await create(objects, '/users/2', {});
+    await look(['/users/1', '/users/2']);
+    expect(seen).toEqual([true, false, true, false, true]);
+  });
+
   test("writes that read each other's objects do not deadlock", async () => {
     const { objects } = await setUp();
     const rs = ['/users/1', '/users/2', '/users/3'];

@@ -17,6 +17,7 @@ import { IdGenerator } from './id-generator.js';
 import { ObjectCache } from './object-cache.js';
 import { ObjectQueue, PendingWrite, QueuedWrite } from './object-queue.js';
 import { OnceGuard } from './once-guard.js';
+import { OtherObjects } from './other-objects.js';
 import { mayHaveWritten, storeFailure, unavailable } from './unavailable.js';
 import { BatchSlot, WriteBatch } from './write-batch.js';
 import type {
@@ -57,7 +58,6 @@ export interface ObjectsLimits
  */
 export class Objects {
   readonly #store: Store;
-  readonly #platform: Platform;
   readonly #limits: ObjectsLimits;
   readonly #cache: ObjectCache;
   readonly #ids: IdGenerator;
@@ -65,6 +65,7 @@ export class Objects {
   readonly #once: OnceGuard;
   readonly #batches: BatchRunner;
   readonly #queues = new Map<string, ObjectQueue>();
+  readonly #others: OtherObjects;
   readonly #commitOrder = new CommitOrder();
   readonly #retries: Counter;
   /**
@@ -73,7 +74,6 @@ export class Objects {
   readonly #slice: TickSlice;
   readonly #largeWrites: FairLimiter;
   #order = 0;
-  #lastAt = 0;
   #idle: (() => void)[] = [];
   /** While set, new requests wait here, in order. */
   #deferred: (() => void)[] | undefined;
@@ -83,7 +83,6 @@ export class Objects {
     const { store, platform, metrics = noMetrics } = options;
     const limits = { ...defaultLimits, conflictRetries: 10, ...options.limits };
     this.#store = store;
-    this.#platform = platform;
     this.#slice = new TickSlice(platform.clock);
     this.#largeWrites = new FairLimiter(
       { total: 1, perOwner: 1 },
@@ -91,6 +90,7 @@ export class Objects {
     );
     this.#limits = limits;
     this.#cache = new ObjectCache({ store, count: limits.cachedObjects, bytes: limits.cacheBytes });
+    this.#others = new OtherObjects(this.#queues, this.#cache);
     this.#ids = new IdGenerator({ platform, node: options.node, after: options.idsAfter });
     this.#once = new OnceGuard(store);
     this.#committer = new Committer({
@@ -111,7 +111,7 @@ export class Objects {
       cache: this.#cache,
       committer: this.#committer,
       once: this.#once,
-      readObjects: (rs, order) => this.#readObjects(rs, order),
+      others: this.#others,
       conflictRetries: limits.conflictRetries,
       bytes: limits.commitBytes,
       onRetry: (requests) => this.#retries.add(requests),
@@ -136,13 +136,9 @@ export class Objects {
     return this.#ids.next();
   }
 
-  /**
-   * The time of a change: the clock's, but never before an earlier change or an id of this node.
-   */
+  /** The time of a change: the clock's, but never before an earlier change or an id of this node. */
   changeTime(): number {
-    const now = Math.floor(this.#platform.clock.now());
-    this.#lastAt = Math.max(now, this.#lastAt, this.#ids.lastAt);
-    return this.#lastAt;
+    return this.#ids.changeTime();
   }
 
   /** The committed object, or its tombstone. Rejects with 503 where the store is unavailable. */
@@ -207,6 +203,14 @@ export class Objects {
   /** The object, or what was committed of it since it was read. */
   newest(object: StoredObject): StoredObject {
     return this.#cache.newest(object);
+  }
+
+  /**
+   * To be waited for between steps of long work: nothing while there is time in this tick, or until
+   * there is time for this owner.
+   */
+  timeFor(owner: string): Promise<void> | undefined {
+    return this.#slice.isOver ? this.#slice.rest(owner) : undefined;
   }
 
   /**
@@ -377,7 +381,7 @@ export class Objects {
       const isRepeated = once !== undefined && (await this.#isRepeated(queued, once, base));
       const write = isRepeated
         ? undefined
-        : await prepare(head, (rs) => this.#readObjects(rs, queued.order));
+        : await prepare(head, ...this.#others.seenAt(queued.order));
       const before = queued.predecessorTried();
       if (before) await before;
       if (!write) return;
@@ -406,11 +410,6 @@ export class Objects {
     await base?.whenEnded();
     queued.resolve({ kind: 'repeated', first });
     return true;
-  }
-
-  async #readObjects(rs: readonly string[], order: number): Promise<(StoredObject | undefined)[]> {
-    await Promise.all(rs.map((r) => this.#queues.get(r)?.whenSettled(order)));
-    return await this.heads(rs);
   }
 
   async #stored({ request, conflicts }: QueuedWrite): Promise<StoredObject | undefined> {

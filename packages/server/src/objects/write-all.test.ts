@@ -131,10 +131,10 @@ describe('a batch', () => {
       const inner = add(a, 1);
       return {
         ...inner,
-        prepare: (head, look) => {
+        prepare: (head, ...reads) => {
           seen.push(turns);
           platform.advance(milliseconds);
-          return inner.prepare(head, look);
+          return inner.prepare(head, ...reads);
         },
       };
     };
@@ -237,9 +237,9 @@ describe('order', () => {
       objects.write({
         ...slow,
         orderKey,
-        async prepare(head, look) {
+        async prepare(head, ...reads) {
           await begun;
-          return await slow.prepare(head, look);
+          return await slow.prepare(head, ...reads);
         },
       }),
       objects.writeAll([
@@ -302,14 +302,14 @@ describe('failures', () => {
         add(a, 1),
         {
           ...mine,
-          async prepare(head, look) {
+          async prepare(head, ...reads) {
             const stored = await inner.get(a);
             if (stored && left-- > 0) {
               const data = { n: Number(stored.data.n) + 10 };
               const other = updateWrite(stored, { data, delta: {}, touched: [] }, origin);
               await inner.commit([{ writes: [other] }]);
             }
-            return await mine.prepare(head, look);
+            return await mine.prepare(head, ...reads);
           },
         },
       ]);
@@ -369,8 +369,8 @@ describe('side writes', () => {
   const entry = (id: number) => createWrite(`/_outbox/${id}`, { to: 'x' }, origin);
   const bringing = (request: WriteRequest, ...ids: number[]): WriteRequest => ({
     ...request,
-    prepare: async (head, look) => ({
-      ...(await request.prepare(head, look)),
+    prepare: async (head, ...reads) => ({
+      ...(await request.prepare(head, ...reads)),
       sideWrites: ids.map(entry),
     }),
   });
@@ -407,8 +407,8 @@ describe('side writes', () => {
       add(a, 1),
       {
         ...needy,
-        prepare: async (head, look) => ({
-          ...(await needy.prepare(head, look)),
+        prepare: async (head, ...reads) => ({
+          ...(await needy.prepare(head, ...reads)),
           sideWrites: [createWrite('/_outbox/3', {}, { ...origin, requires: ['/_outbox/none'] })],
         }),
       },

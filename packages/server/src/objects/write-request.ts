@@ -9,6 +9,12 @@ import type { OnceKey, OnceRecord, Write, WriteRefusal } from '../store/write-gr
  */
 export type ReadObjects = (rs: readonly string[]) => Promise<(StoredObject | undefined)[]>;
 
+/**
+ * As `ReadObjects`, but only whether each of them exists and is not deleted: costs as little for
+ * large objects as for small ones.
+ */
+export type AreLiving = (rs: readonly string[]) => Promise<boolean[]>;
+
 /** A request for `Objects.write` or `Objects.writeAll`. */
 export interface WriteRequest {
   /** Printed R of the object. */
@@ -28,6 +34,7 @@ export interface WriteRequest {
   readonly prepare: (
     head: StoredObject | undefined,
     look: ReadObjects,
+    areLiving: AreLiving,
   ) => PreparedWrite | Promise<PreparedWrite>;
 }
 

@@ -66,10 +66,10 @@ class UpdateAtHead implements EffectStep {
   request(): WriteRequest {
     return {
       r: this.#request.target.r,
-      prepare: async (head, readObjects) => {
+      prepare: async (head, ...reads) => {
         const rev = head?.rev ?? 1;
         this.#updating = new UpdateCommand(this.#context, { ...this.#request, rev });
-        return await this.#updating.request().prepare(head, readObjects);
+        return await this.#updating.request().prepare(head, ...reads);
       },
     };
   }

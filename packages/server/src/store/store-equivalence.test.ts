@@ -376,6 +376,7 @@ describe('commits', () => {
   async function compareAll(names: Names, start: number): Promise<void> {
     const all = rs.map((r) => named(r, names));
     await onBoth((store) => store.getMany(all));
+    await onBoth((store) => store.areLiving(all));
     await onBoth((store) => store.position());
     await onBoth((store) => store.latestChangeTime());
     for (const r of all) {

@@ -48,6 +48,11 @@ export interface Store {
   get(r: string): Promise<StoredObject | undefined>;
   /** As `get`, in the order requested, all from one moment. */
   getMany(rs: readonly string[]): Promise<(StoredObject | undefined)[]>;
+  /**
+   * Whether each of these objects exists and is not deleted, in the order requested, all from one
+   * moment. Takes no longer for large objects than for small ones.
+   */
+  areLiving(rs: readonly string[]): Promise<boolean[]>;
 
   /**
    * Applies the groups in order, and the writes of each in their order, each checked against the

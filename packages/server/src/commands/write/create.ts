@@ -18,15 +18,10 @@ import { type FoundReference, newReferences } from '../../model/validation/refer
 import { prepareCreate } from '../../model/validation/validate.js';
 import { view, visibleBody } from '../../model/view/view.js';
 import { createWrite } from '../../objects/change.js';
-import type {
-  CommitRefusal,
-  PreparedWrite,
-  ReadObjects,
-  WriteRequest,
-} from '../../objects/write-request.js';
+import type { CommitRefusal, PreparedWrite, WriteRequest } from '../../objects/write-request.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import type { OnceResult, Write } from '../../store/write-group.js';
-import { missingObjects } from '../existing-object.js';
+import { missingObjects, type OtherObjectReads } from '../missing-objects.js';
 import { requestModel } from '../request-model.js';
 import type { CommandContext, Handler } from '../services.js';
 import { sizeErrors } from './object-size.js';
@@ -90,9 +85,9 @@ export class CreateCommand implements WriteCommand {
       r,
       fresh,
       orderKey: pushTarget && { owner: pushTarget, name: target.r },
-      prepare: async (head, readObjects) => {
+      prepare: async (head, readObjects, areLiving) => {
         if (head && fresh) this.#idTaken = true;
-        return await this.#prepare(r, head, readObjects);
+        return await this.#prepare(r, head, { readObjects, areLiving });
       },
     };
   }
@@ -118,18 +113,18 @@ export class CreateCommand implements WriteCommand {
   async #prepare(
     r: string,
     head: StoredObject | undefined,
-    readObjects: ReadObjects,
+    others: OtherObjectReads,
   ): Promise<PreparedWrite> {
     this.#model = requestModel(this.#context, this.#request.target.names);
     const request: WriteAttempt = {
       auth: this.#context.auth,
       r,
-      finder: new RecordedReads(readObjects),
+      finder: new RecordedReads(others.readObjects),
     };
     const draft = await this.#authorizedDraft(request);
     if (head) throw fail('object.already.exist');
     await uniqueFieldsSettled(this.#context, this.#model);
-    await this.#assertValidDraft(r, draft, readObjects);
+    await this.#assertValidDraft(r, draft, others);
     await runOnValidate(this.#model, draft.data, request);
     const { reads } = request.finder;
     const origin = originOf(this.#context, this.#model, { requires: this.#requires(r), reads });
@@ -174,7 +169,7 @@ export class CreateCommand implements WriteCommand {
   async #assertValidDraft(
     r: string,
     { data, errors }: Draft,
-    readObjects: ReadObjects,
+    others: OtherObjectReads,
   ): Promise<void> {
     this.#references = newReferences(this.#model, data, 'all');
     const required = this.#requires(r);
@@ -182,7 +177,7 @@ export class CreateCommand implements WriteCommand {
       assertValid(errors);
       return;
     }
-    const missing = await missingObjects(this.#context, required, readObjects);
+    const missing = await missingObjects(this.#context, required, others);
     const parent = parentOf(r);
     if (parent !== undefined && missing.has(parent)) throw fail('object.parent.missing');
     assertValid(missingErrors(this.#references, missing), errors);

@@ -25,16 +25,12 @@ import { type Checked, checkUpdate } from '../../model/validation/validate.js';
 import { scriptObject } from '../../model/view/view.js';
 import { lastTouched, updateWrite } from '../../objects/change.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
-import type {
-  CommitRefusal,
-  PreparedWrite,
-  ReadObjects,
-  WriteRequest,
-} from '../../objects/write-request.js';
+import type { CommitRefusal, PreparedWrite, WriteRequest } from '../../objects/write-request.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import type { OnceResult, Write } from '../../store/write-group.js';
-import { authorizeObject, existingObject, missingObjects } from '../existing-object.js';
+import { authorizeObject, existingObject } from '../existing-object.js';
+import { missingObjects, type OtherObjectReads } from '../missing-objects.js';
 import { requestModel } from '../request-model.js';
 import { type CommandContext, chargeFor, type Handler, requesterOf } from '../services.js';
 import { type AcceptedRevs, baseRev } from './accepted-revs.js';
@@ -87,7 +83,10 @@ export class UpdateCommand implements WriteCommand {
 
   request(): WriteRequest {
     const { r } = this.#request.target;
-    return { r, prepare: (head, readObjects) => this.#prepare(head, readObjects) };
+    return {
+      r,
+      prepare: (head, readObjects, areLiving) => this.#prepare(head, { readObjects, areLiving }),
+    };
   }
 
   refusal(found: CommitRefusal): ProtocolError {
@@ -104,12 +103,12 @@ export class UpdateCommand implements WriteCommand {
 
   async #prepare(
     stored: StoredObject | undefined,
-    readObjects: ReadObjects,
+    others: OtherObjectReads,
   ): Promise<PreparedWrite> {
     const { r, names } = this.#request.target;
     this.#model = requestModel(this.#context, names);
     this.#ops = storedOps(this.#model, this.#request.body.ops);
-    const finder = new RecordedReads(readObjects);
+    const finder = new RecordedReads(others.readObjects);
     const target = { r, right: 'update', finder } as const;
     const found = existingObject(this.#context, this.#model, stored, target);
     const head = found instanceof Promise ? await found : found;
@@ -126,7 +125,7 @@ export class UpdateCommand implements WriteCommand {
     const { data, errors, touched } = draft;
     this.#references = addedReferences(this.#model, head.data, data, touched);
     if (this.#references.length === 0) assertValid(errors);
-    else await this.#assertReferences(errors, readObjects);
+    else await this.#assertReferences(errors, others);
     const { onValidate, preUpdate } = this.#model.hooks;
     if (onValidate || preUpdate) await this.#runHooks(head, draft, finder);
     return this.#write(head, draft, finder);
@@ -227,9 +226,9 @@ export class UpdateCommand implements WriteCommand {
   }
 
   /** Throws for what is missing, and for the errors of the draft. */
-  async #assertReferences(errors: FieldErrors, readObjects: ReadObjects): Promise<void> {
+  async #assertReferences(errors: FieldErrors, others: OtherObjectReads): Promise<void> {
     const rs = this.#references.map(({ r }) => r);
-    const missing = await missingObjects(this.#context, rs, readObjects);
+    const missing = await missingObjects(this.#context, rs, others);
     assertValid(missingErrors(this.#references, missing), errors);
   }
 

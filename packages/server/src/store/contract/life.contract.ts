@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { StoreUnavailable } from '../store-errors.js';
-import { creation, each, queryOf, update } from './sample-writes.js';
+import { creation, deletion, each, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
 export function lifeContract(open: OpenStore): void {
@@ -70,6 +70,17 @@ export function lifeContract(open: OpenStore): void {
       ]);
     });
 
+    test('areLiving says which objects exist and are not deleted, in the order requested', async () => {
+      const gone = creation('/users/2', { n: 1 });
+      await subject.commit(creation('/users/1', { n: 1 }), creation('/a/1/b/2', {}), gone);
+      await subject.commit(deletion(gone.object));
+      const rs = ['/users/2', '/a/1/b/2', '/users/9', '/users/1', '/a/2/b/2', '/never/1'];
+      expect(await subject.store.areLiving(rs)).toEqual([false, true, false, true, false, false]);
+      expect(await subject.store.areLiving(['/users/1'])).toEqual([true]);
+      expect(await subject.store.areLiving(['/never/1'])).toEqual([false]);
+      expect(await subject.store.areLiving([])).toEqual([]);
+    });
+
     test('getMany is from one moment, while others write', async () => {
       await subject.commit(creation('/users/1', { n: 0 }), creation('/users/2', { n: 0 }));
       let [a, b] = [await subject.object('/users/1'), await subject.object('/users/2')];
@@ -115,6 +126,7 @@ export function lifeContract(open: OpenStore): void {
       const calls = [
         () => store.get('/users/1'),
         () => store.getMany(['/users/1']),
+        () => store.areLiving(['/users/1']),
         () => store.commit(each(creation('/users/1'))),
         () => store.query(queryOf('users')),
         () => store.count(queryOf('users')),

@@ -97,6 +97,11 @@ class MemoryStore implements Store, ExportReader {
     return rs.map((r) => this.#find(r));
   }
 
+  async areLiving(rs: readonly string[]): Promise<boolean[]> {
+    this.#assertOpen();
+    return rs.map((r) => this.#find(r)?.deleted === false);
+  }
+
   async commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]> {
     this.#assertOpen();
     const now = this.#platform.clock.now();

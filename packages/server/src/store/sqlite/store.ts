@@ -191,6 +191,10 @@ class SqliteStore implements Store {
     return this.#read(() => this.#points.getMany(rs));
   }
 
+  async areLiving(rs: readonly string[]): Promise<boolean[]> {
+    return this.#read(() => this.#points.areLiving(rs));
+  }
+
   async commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]> {
     if (groups.length === 0) return [];
     const now = this.#platform.clock.now();

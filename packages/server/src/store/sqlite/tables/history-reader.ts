@@ -30,6 +30,8 @@ type HeadRow = readonly [last: Pos, ...object: ObjectRow];
 export class HistoryReader {
   readonly #db: Database;
   readonly #objects = new Map<string, Statement>();
+  /** By collection, too. Do not read the data, which may be large. */
+  readonly #deleted = new Map<string, Statement>();
   readonly #previous: Statement;
   readonly #change: Statement;
 
@@ -44,11 +46,17 @@ export class HistoryReader {
   /** `undefined` where the object never existed. */
   head(r: string): StoredHead | undefined {
     const { collection, parents, id } = locate(r);
-    const statement = this.#objects.get(collection) ?? this.#prepare(collection);
+    const statement = this.#objects.get(collection) ?? this.#prepareHead(collection);
     const found = statement?.get(id, parents) as HeadRow | undefined;
     if (!found) return undefined;
     const [last, ...row] = found;
     return { row, last };
+  }
+
+  isLiving(r: string): boolean {
+    const { collection, parents, id } = locate(r);
+    const statement = this.#deleted.get(collection) ?? this.#prepareDeleted(collection);
+    return statement?.get(id, parents) === 0;
   }
 
   /**
@@ -83,15 +91,22 @@ export class HistoryReader {
     return this.#change.get(pos) as PublishedRow | undefined;
   }
 
-  #prepare(collection: string): Statement | undefined {
+  #prepareHead(collection: string): Statement | undefined {
+    const statement = this.#prepare(collection, `last, ${objectColumns}`)?.raw();
+    if (statement) this.#objects.set(collection, statement);
+    return statement;
+  }
+
+  #prepareDeleted(collection: string): Statement | undefined {
+    const statement = this.#prepare(collection, 'deleted')?.pluck();
+    if (statement) this.#deleted.set(collection, statement);
+    return statement;
+  }
+
+  #prepare(collection: string, columns: string): Statement | undefined {
     try {
-      const statement = this.#db
-        .prepare(
-          `SELECT last, ${objectColumns} FROM ${collectionTable(collection)} WHERE id = ? AND parents = ?`,
-        )
-        .raw();
-      this.#objects.set(collection, statement);
-      return statement;
+      const table = collectionTable(collection);
+      return this.#db.prepare(`SELECT ${columns} FROM ${table} WHERE id = ? AND parents = ?`);
     } catch (error) {
       // The collection was never written.
       if (isMissingTable(error)) return undefined;

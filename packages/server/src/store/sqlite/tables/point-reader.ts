@@ -40,6 +40,11 @@ export class PointReader {
     return this.#transactions.read(() => rs.map((r) => this.get(r)));
   }
 
+  areLiving(rs: readonly string[]): boolean[] {
+    if (rs.length === 1) return rs.map((r) => this.#history.isLiving(r));
+    return this.#transactions.read(() => rs.map((r) => this.#history.isLiving(r)));
+  }
+
   /**
    * The object with the changes that `wanted` requests once it knows the revision; 'far' where that
    * is what `wanted` returns.

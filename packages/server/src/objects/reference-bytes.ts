@@ -1,0 +1,5 @@
+/**
+ * What a reference costs that a write adds, as bytes of a message that cost as much: it is looked
+ * for before the write and at its commit, and entered in the store's index of references.
+ */
+export const newReferenceBytes = 512;
