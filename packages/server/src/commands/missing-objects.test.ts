@@ -167,3 +167,24 @@ test('[LIM49] what may be hidden is loaded one by one, paid for, and only so muc
     errors: { body: ['references.too.large'] },
   });
 });
+
+test('[LIM45] a small update of a long list of references takes a turn, and pays for the list', async () => {
+  const { app, send, paid } = await setUp();
+  const l = rsOf('users', 500);
+  await send(create('/teams/1', { l: l.slice(0, 499) }));
+  await send(create('/teams/2', { l: l.slice(0, 10) }));
+  const { objects } = app.services;
+  const turns: string[] = [];
+  const largeTurn = objects.largeTurn.bind(objects);
+  objects.largeTurn = (owner) => {
+    turns.push(owner);
+    return largeTurn(owner);
+  };
+  paid.length = 0;
+  const ops = [{ op: 'addToSet', key: 'l', value: l.slice(499) }];
+  await send({ tag: 1, cmd: 'update', r: '/teams/2', rev: 1, body: { ops } });
+  expect(turns).toEqual([]);
+  await send({ tag: 2, cmd: 'update', r: '/teams/1', rev: 1, body: { ops } });
+  expect(turns).toEqual(['uid amal']);
+  expect(Math.max(...paid)).toBeGreaterThan(2 * 499 * 128);
+});

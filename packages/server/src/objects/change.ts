@@ -87,6 +87,8 @@ export interface Updated {
   readonly delta: Delta;
   /** Top-level fields: those that the operations name, and calculated ones that changed. */
   readonly touched: Iterable<string>;
+  /** As in `Write`. */
+  readonly keptReferences?: number | undefined;
 }
 
 export function updateWrite(head: StoredObject, updated: Updated, origin: WriteOrigin): Write {
@@ -115,6 +117,7 @@ export function updateWrite(head: StoredObject, updated: Updated, origin: WriteO
     object: { r, rev, data: updated.data, touched, deleted: false, modelVersion },
     requires: origin.requires ?? [],
     reads: origin.reads,
+    keptReferences: updated.keptReferences,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '@really/protocol';
 import type { LoggedChange } from '../store/store-reads.js';
 import type { Write } from '../store/write-group.js';
+import { keptReferenceBytes, newReferenceBytes } from './reference-bytes.js';
 import type { PreparedWrite } from './write-request.js';
 
 /** Bytes from which the estimate of an object is remembered. */
@@ -37,6 +38,13 @@ function sizeOf(value: JsonValue | undefined): number {
 export function estimateWriteBytes({ object, change }: Write): number {
   const size = estimateBytes(object.data);
   return 400 + size + (change.created === object.data ? size : estimateBytes(change.created));
+}
+
+/** As `estimateWriteBytes`, with what else makes a commit long, which others wait for. */
+export function estimateCommitBytes(write: Write): number {
+  const { requires, keptReferences = 0 } = write;
+  const references = newReferenceBytes * requires.length + keptReferenceBytes * keptReferences;
+  return estimateWriteBytes(write) + references;
 }
 
 /** Approximate bytes of a change that was read from a history or the log, with its object. */

@@ -1,7 +1,7 @@
 import type { Span } from '../platform/tracing.js';
 import type { WriteGroup } from '../store/write-group.js';
 import type { CommitEntry, Settlement } from './committer.js';
-import { estimateWriteBytes } from './estimate-bytes.js';
+import { estimateCommitBytes } from './estimate-bytes.js';
 import { QueueSlot } from './queue-slot.js';
 import { BatchSlot } from './write-batch.js';
 import type { PreparedWrite, SingleWriteRequest, WriteResult } from './write-request.js';
@@ -53,7 +53,7 @@ export class PendingWrite implements CommitEntry {
     this.write = write;
     const writes = write.sideWrites ? [write, ...write.sideWrites] : [write];
     this.group = { writes, once: queued.request.once };
-    this.bytes = writes.reduce((sum, sideWrite) => sum + estimateWriteBytes(sideWrite), 0);
+    this.bytes = writes.reduce((sum, sideWrite) => sum + estimateCommitBytes(sideWrite), 0);
     this.#onSettled = onSettled;
   }
 

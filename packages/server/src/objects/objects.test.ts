@@ -406,6 +406,30 @@ describe('writing objects', () => {
     expect(seen).toEqual([true, false, true, false, true]);
   });
 
+  test('[LIM45] a commit holds fewer writes if these have many references', async () => {
+    const { objects, store } = await setUp({ limits: { commitBytes: 1_000_000 } });
+    await create(objects, '/users/1', {});
+    store.hold();
+    const first = create(objects, '/users/2', {});
+    await store.held();
+    const updates = Array.from({ length: 6 }, () =>
+      objects.write({
+        r: '/users/1',
+        prepare: (head) => {
+          if (!head) throw fail('object.missing');
+          const updated = { data: {}, delta: {}, touched: [], keptReferences: 3000 };
+          return updateWrite(head, updated, origin);
+        },
+      }),
+    );
+    const requires = Array.from({ length: 800 }, () => '/users/1');
+    const creates = [3, 4, 5, 6].map((id) => create(objects, `/users/${id}`, {}, { requires }));
+    await settle();
+    store.release();
+    await Promise.all([first, ...updates, ...creates]);
+    expect(store.commits.slice(2).map((rs) => rs.length)).toEqual([2, 2, 2, 2, 2]);
+  });
+
   test("writes that read each other's objects do not deadlock", async () => {
     const { objects } = await setUp();
     const rs = ['/users/1', '/users/2', '/users/3'];

@@ -3,3 +3,9 @@
  * for before the write and at its commit, and entered in the store's index of references.
  */
 export const newReferenceBytes = 512;
+
+/**
+ * One that is in a written field already: it is compared with what the field has now, before the
+ * write and at its commit.
+ */
+export const keptReferenceBytes = 128;

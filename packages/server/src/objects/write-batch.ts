@@ -1,7 +1,7 @@
 import type { Span } from '../platform/tracing.js';
 import type { OnceKey, Write, WriteGroup } from '../store/write-group.js';
 import type { CommitEntry, Settlement } from './committer.js';
-import { estimateWriteBytes } from './estimate-bytes.js';
+import { estimateCommitBytes } from './estimate-bytes.js';
 import { QueueSlot } from './queue-slot.js';
 import type {
   CommitOrderKey,
@@ -134,7 +134,7 @@ export class BatchEntry implements CommitEntry {
     const sideWrites = prepared.flatMap((write) => write.sideWrites ?? []);
     const writes: readonly Write[] = [...prepared, ...sideWrites];
     this.group = { writes, once, erases };
-    this.bytes = writes.reduce((sum, write) => sum + estimateWriteBytes(write), 0);
+    this.bytes = writes.reduce((sum, write) => sum + estimateCommitBytes(write), 0);
     this.settle = settle;
     this.#requests = prepared.length;
     this.#owners = prepared.flatMap((write, index) => (write.sideWrites ?? []).map(() => index));

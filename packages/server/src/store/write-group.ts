@@ -20,6 +20,8 @@ export interface Write {
    * its deletion locks it `FOR UPDATE` before it looks for dependents.)
    */
   readonly noDependents?: readonly Dependency[] | undefined;
+  /** How many references the written fields have before it. Only says how long it takes. */
+  readonly keptReferences?: number | undefined;
 }
 
 /** An object as something was decided by it. */

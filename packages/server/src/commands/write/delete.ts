@@ -2,6 +2,7 @@ import { type DeleteRequest, fail, type JsonObject, type ProtocolError } from '@
 import { deletionEffects } from '../../model/deletion-effects.js';
 import { runPreDelete } from '../../model/hooks.js';
 import type { Model } from '../../model/model.js';
+import { countReferences } from '../../model/validation/references.js';
 import { scriptObject } from '../../model/view/view.js';
 import { deleteWrite } from '../../objects/change.js';
 import type {
@@ -81,7 +82,12 @@ export class DeleteCommand implements WriteCommand {
     await runPreDelete(model, scriptObject(head), { auth: context.auth, r, finder });
     await this.#referencesSettled();
     const origin = originOf(context, model, { reads: finder.reads });
-    const write = { ...deleteWrite(head, origin), noDependents: this.#noDependents() };
+    const keptReferences = countReferences(model, head.data, model.fields.keys());
+    const write = {
+      ...deleteWrite(head, origin),
+      noDependents: this.#noDependents(),
+      keptReferences,
+    };
     const prepared = withPostHook(context, model, write, head);
     return this.#isLeaf ? prepared : withCascade(context, model, prepared);
   }

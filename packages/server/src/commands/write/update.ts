@@ -19,12 +19,17 @@ import type { FieldRule, Model } from '../../model/model.js';
 import { updatedFields } from '../../model/rules/field-rules.js';
 import { scriptOwnerOf } from '../../model/script-owner.js';
 import { exactAt, mistypedOperations } from '../../model/validation/operation-types.js';
-import { type FoundReference, newReferences } from '../../model/validation/references.js';
+import {
+  addedReferences,
+  countReferences,
+  type FoundReference,
+} from '../../model/validation/references.js';
 import { storedOps } from '../../model/validation/stored-form.js';
 import { type Checked, checkUpdate } from '../../model/validation/validate.js';
 import { scriptObject } from '../../model/view/view.js';
 import { lastTouched, updateWrite } from '../../objects/change.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
+import { keptReferenceBytes } from '../../objects/reference-bytes.js';
 import type { CommitRefusal, PreparedWrite, WriteRequest } from '../../objects/write-request.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { StoredObject } from '../../store/stored-object.js';
@@ -68,7 +73,10 @@ export const update: Handler<UpdateRequest> = (context, request) =>
  */
 export class UpdateCommand implements WriteCommand {
   readonly idTaken = false;
+  /** Those that it adds. */
   #references: readonly FoundReference[] = [];
+  /** The number of references that its fields have before. */
+  #keptReferences = 0;
   readonly #context: CommandContext;
   readonly #request: UpdateRequest;
   #model: Model;
@@ -135,16 +143,19 @@ export class UpdateCommand implements WriteCommand {
     const delta = deltaOf(this.#ops, head.data, data);
     const requires = distinctRs(this.#references);
     const origin = originOf(this.#context, this.#model, { requires, reads });
-    const write = updateWrite(head, { data, delta, touched }, origin);
+    const updated = { data, delta, touched, keptReferences: this.#keptReferences };
+    const write = updateWrite(head, updated, origin);
     return withPostHook(this.#context, this.#model, write, head);
   }
 
   /**
-   * Rule LIM45: a small update of a large object costs as much as the object. `undefined` for a
-   * small one.
+   * Rule LIM45: a small update of a large object costs as much as the object, and one of a long list
+   * of references as much as the list. `undefined` for a small one.
    */
   #turnFor({ data }: StoredObject): Promise<void> | undefined {
-    const bytes = estimateBytes(data);
+    const fields = this.#ops.map(({ key }) => topField(key));
+    this.#keptReferences = countReferences(this.#model, data, fields);
+    const bytes = estimateBytes(data) + keptReferenceBytes * this.#keptReferences;
     if (bytes < largeBytes) return undefined;
     // It is checked, and then encoded and written. Not waited for: others may write the same object
     // after it.
@@ -274,20 +285,4 @@ function assertCurrent(
 
 function distinctRs(references: readonly FoundReference[]): readonly string[] {
   return references.length === 0 ? [] : [...new Set(references.map(({ r }) => r))];
-}
-
-/**
- * References that the object did not have yet. An existing one may go on pointing at an object
- * deleted since.
- */
-function addedReferences(
-  model: Model,
-  before: JsonObject,
-  after: JsonObject,
-  touched: readonly string[],
-): FoundReference[] {
-  const added = newReferences(model, after, touched);
-  if (added.length === 0) return added;
-  const known = new Set(newReferences(model, before, touched).map(({ r }) => r));
-  return added.filter(({ r }) => !known.has(r));
 }

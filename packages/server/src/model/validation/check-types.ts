@@ -1,5 +1,6 @@
 import {
   isExact,
+  isId,
   isJsonObject,
   type JsonObject,
   type JsonValue,
@@ -239,10 +240,21 @@ function numbersIn(value: JsonValue, found = new Set<number>()): ReadonlySet<num
 }
 
 export function storedReference(field: ReferenceField, value: JsonValue): string | undefined {
+  if (isPlainReference(field, value)) return value;
   const parsed = parseR(value);
   if (parsed?.kind !== 'object' || parsed.names.length !== field.collection.length)
     return undefined;
   return parsed.names.every((name, index) => name === field.collection[index])
     ? parsed.r
     : undefined;
+}
+
+/**
+ * Whether it is an R of a top-level collection as it is printed. Only a shorter way: lists of
+ * thousands of references are checked again whenever one is added.
+ */
+function isPlainReference({ collection }: ReferenceField, value: JsonValue): value is string {
+  if (collection.length !== 1 || typeof value !== 'string') return false;
+  const start = `/${collection[0]}/`;
+  return value.startsWith(start) && isId(value.slice(start.length));
 }

@@ -66,6 +66,7 @@ function ddlOf(collection: string, paths: readonly string[]): string[] {
   const add = paths
     .map((path) => `${insertion(collection, path, 'new')} AND new.deleted <> 1;`)
     .join(' ');
+  const change = paths.map((path) => changesOf(collection, path)).join(' ');
   const fields = new Set(paths.map((path) => partsOfReferencePath(path)[0]?.members[0] ?? ''));
   const changes = [...fields].map((field) => {
     const at = jsonPath([field]);
@@ -80,7 +81,7 @@ function ddlOf(collection: string, paths: readonly string[]): string[] {
     ) WITHOUT ROWID`,
     `${trigger('insert')} INSERT ON ${table} BEGIN ${add} END`,
     `${trigger('update')} UPDATE OF data, deleted ON ${table}
-      WHEN old.deleted <> new.deleted OR ${changes.join(' OR ')} BEGIN ${remove} ${add} END`,
+      WHEN old.deleted <> new.deleted OR ${changes.join(' OR ')} BEGIN ${change} END`,
     `${trigger('delete')} DELETE ON ${table} BEGIN ${remove} END`,
   ];
 }
@@ -94,6 +95,22 @@ function removal(collection: string, path: string): string {
   const { value, rest } = textsIn(path, 'old');
   return `DELETE FROM ${referencesTable(collection)}
     WHERE born = old.born AND field = ${quoteText(path)} AND target IN (SELECT ${value} ${rest})`;
+}
+
+/** Writes only the rows that differ: of a list of thousands of references, an update may change one. */
+function changesOf(collection: string, path: string): string {
+  const references = referencesTable(collection);
+  const before = livingTextsIn(path, 'old');
+  const after = livingTextsIn(path, 'new');
+  return `DELETE FROM ${references} WHERE born = old.born AND field = ${quoteText(path)}
+      AND target IN (${before} EXCEPT ${after});
+    INSERT OR IGNORE INTO ${references}
+      SELECT target, ${quoteText(path)}, new.born FROM (${after} EXCEPT ${before});`;
+}
+
+function livingTextsIn(path: string, row: 'old' | 'new'): string {
+  const { value, rest } = textsIn(path, row);
+  return `SELECT ${value} AS target ${rest} AND ${row}.deleted <> 1`;
 }
 
 /** A JSON value in SQL: the value, and the name of its type. */
