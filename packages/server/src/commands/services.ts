@@ -92,6 +92,18 @@ export async function chargeFor(context: CommandContext, bytes: number): Promise
   else context.charge?.(bytes);
 }
 
+/** Below it an object is written for free: the number of writes is limited by the rate of commands. */
+const freeBytes = 4 * 1024;
+
+/**
+ * Charges what writing an object of this size costs besides the message, as if all of it were sent
+ * `times` (rule LIM45). Not waited for: others may write the same object after it.
+ */
+export function chargeForWriting(context: CommandContext, bytes: number, times = 1): void {
+  // Bytes read count half.
+  if (bytes >= freeBytes) void chargeFor(context, 2 * times * bytes);
+}
+
 /** Throws once the client is gone, who alone needs what is read. */
 export function assertAwaited({ pushTarget }: CommandContext): void {
   if (pushTarget?.open === false) throw unavailable();

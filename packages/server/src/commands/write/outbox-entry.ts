@@ -2,13 +2,14 @@ import { type Auth, deepEqual, type JsonObject, ownMember, setMember } from '@re
 import { Type } from '@really/protocol/schema';
 import { plainAuth } from '../../model/hooks.js';
 import type { Hooks, Model } from '../../model/model.js';
+import { estimateBytes } from '../../objects/estimate-bytes.js';
 import { systemCreation } from '../../objects/system-records.js';
 import { unavailable } from '../../objects/unavailable.js';
 import type { PreparedWrite } from '../../objects/write-request.js';
 import { AnyObject, fits } from '../../platform/record-schema.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import type { Write } from '../../store/write-group.js';
-import type { CommandContext } from '../services.js';
+import { type CommandContext, chargeForWriting } from '../services.js';
 import { storedAuth } from './stored-auth.js';
 
 export type PostHookName = Extract<keyof Hooks, `post${string}`>;
@@ -69,6 +70,8 @@ export function withPostHook(
   if (chain === 0 && services.outboxFull?.()) throw unavailable();
   const { r, rev, at } = write.change;
   const { data } = hook === 'postDelete' && head ? head : write.object;
+  // It is written with the object, and read for the hook.
+  chargeForWriting(context, estimateBytes(data), 2);
   const { fields, before } = changed(hook, write, head);
   const entry = { hook, r, rev, at, model: model.key, data, fields, before, auth, chain };
   return { ...write, sideWrites: [entryWrite(`/${outbox}/${services.objects.newId()}`, entry)] };

@@ -341,3 +341,30 @@ test('[LIM45] an update of a large object is paid for as if all of it were sent,
   await send({ tag: 3, cmd: 'update', r, rev: 2, body: { ops } });
   expect(paid).toHaveLength(1);
 });
+
+test('[LIM45] so is one of an object of 4 KiB, but without a turn, and three times with a post hook', async () => {
+  const fields = 'fields: { n: { type: Long }, text: { type: String } }';
+  const model = `version: 1\n${fields}\naccess: { create: true, read: true, update: true, delete: true }`;
+  const app = await testApp({
+    models: { box: model, hooked: model, 'hooked/post-update.js': '', 'hooked/post-delete.js': '' },
+  });
+  app.services.objects.largeTurn = () => expect.unreachable();
+  const { pushTarget, send } = app.connect(amal);
+  const paid: number[] = [];
+  Object.assign(pushTarget, { charge: (bytes: number) => void paid.push(bytes) });
+  const body = { ops: [{ op: 'addNumber', key: 'n', value: 1 }] };
+  const costs = async (r: string, length: number) => {
+    await send({ tag: 1, cmd: 'create', r, body: { n: 0, text: 'x'.repeat(length) } });
+    paid.length = 0;
+    expect((await send({ tag: 2, cmd: 'update', r, rev: 1, body })).error).toBeUndefined();
+    return paid.reduce((sum, bytes) => sum + bytes, 0);
+  };
+  expect(await costs('/box/1', 3000)).toBe(0);
+  expect(await costs('/hooked/1', 3000)).toBe(0);
+  const plain = await costs('/box/2', 5000);
+  expect(plain).toBeGreaterThan(2 * 5000);
+  expect(await costs('/hooked/2', 5000)).toBe(3 * plain);
+  paid.length = 0;
+  expect((await send({ tag: 3, cmd: 'delete', r: '/hooked/2' })).error).toBeUndefined();
+  expect(paid).toEqual([2 * plain]);
+});

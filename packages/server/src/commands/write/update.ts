@@ -37,7 +37,7 @@ import type { OnceResult, Write } from '../../store/write-group.js';
 import { authorizeObject, existingObject } from '../existing-object.js';
 import { missingObjects, type OtherObjectReads } from '../missing-objects.js';
 import { requestModel } from '../request-model.js';
-import { type CommandContext, chargeFor, type Handler, requesterOf } from '../services.js';
+import { type CommandContext, chargeForWriting, type Handler, requesterOf } from '../services.js';
 import { type AcceptedRevs, baseRev } from './accepted-revs.js';
 import { sizeErrors } from './object-size.js';
 import { withPostHook } from './outbox-entry.js';
@@ -150,16 +150,15 @@ export class UpdateCommand implements WriteCommand {
 
   /**
    * Rule LIM45: a small update of a large object costs as much as the object, and one of a long list
-   * of references as much as the list. `undefined` for a small one.
+   * of references as much as the list. `undefined` where it needs no turn.
    */
   #turnFor({ data }: StoredObject): Promise<void> | undefined {
     const fields = this.#ops.map(({ key }) => topField(key));
     this.#keptReferences = countReferences(this.#model, data, fields);
     const bytes = estimateBytes(data) + keptReferenceBytes * this.#keptReferences;
+    // It is checked, and then encoded and written.
+    chargeForWriting(this.#context, bytes);
     if (bytes < largeBytes) return undefined;
-    // It is checked, and then encoded and written. Not waited for: others may write the same object
-    // after it.
-    void chargeFor(this.#context, 2 * bytes);
     return this.#context.services.objects.largeTurn(ownerOf(requesterOf(this.#context)));
   }
 
