@@ -22,6 +22,8 @@ export interface BatchRunnerOptions {
   readonly once: OnceGuard;
   /** Reads objects outside the batch. */
   readonly others: OtherObjects;
+  /** Resolves when the batch holds all its queues again. */
+  readonly reclaim: (batch: WriteBatch) => Promise<void>;
   /** Conflicts with other nodes after which a batch is given up. */
   readonly conflictRetries: number;
   /**
@@ -38,7 +40,8 @@ type PreparedBatch =
 
 /**
  * Prepares batches and has them committed. A batch holds the queues of all its objects, so it
- * builds on stored states, and only other nodes can conflict with it: then it is prepared again.
+ * builds on stored states. It is prepared again if another node was faster, or if it took so long
+ * that others had to be let by.
  *
  * There is nothing to roll back here: where a command is refused, nothing of the batch was written
  * yet. In its commit, the store applies the group of its writes whole or not at all.
@@ -68,20 +71,25 @@ export class BatchRunner {
     throw unavailable();
   }
 
-  /** Resolves to `undefined` where another writer was faster. */
+  /** Resolves to `undefined` where others were faster. */
   async #attempt(batch: WriteBatch, isFirst: boolean): Promise<WriteAllResult | undefined> {
     const { once } = batch;
+    batch.phase = 'preparing';
     const repeated = once && (await this.#options.once.lookUp(once));
     if (repeated) return { kind: 'repeated', first: repeated };
     const prepared = await this.#prepareAll(batch, isFirst);
     if (prepared.kind !== 'prepared') return prepared;
     await batch.predecessorsTried();
+    if (batch.aside.size > 0) {
+      await this.#options.reclaim(batch);
+      return undefined;
+    }
     return await this.#commit(batch, prepared.writes);
   }
 
   async #prepareAll(batch: WriteBatch, isFirst: boolean): Promise<PreparedBatch> {
     const heads = await this.#stored(batch, isFirst);
-    const reads = this.#options.others.seenAt(batch.order, heads);
+    const reads = this.#options.others.seenBy(batch, heads);
     const writes: PreparedWrite[] = [];
     let bytes = 0;
     let began = this.#options.clock.monotonic();
@@ -130,6 +138,7 @@ export class BatchRunner {
     batch: WriteBatch,
     prepared: readonly PreparedWrite[],
   ): Promise<WriteAllResult | undefined> {
+    batch.phase = 'committing';
     return new Promise((resolve, reject) => {
       const entry: BatchEntry = new BatchEntry(prepared, batch, (settlement) => {
         // Before anything else reads the objects.

@@ -2,7 +2,7 @@ import type { Span } from '../platform/tracing.js';
 import type { WriteGroup } from '../store/write-group.js';
 import type { CommitEntry, Settlement } from './committer.js';
 import { estimateCommitBytes } from './estimate-bytes.js';
-import { QueueSlot } from './queue-slot.js';
+import { type QueuePlace, QueueSlot } from './queue-slot.js';
 import { BatchSlot } from './write-batch.js';
 import type { PreparedWrite, SingleWriteRequest, WriteResult } from './write-request.js';
 
@@ -22,7 +22,7 @@ export class QueuedWrite extends QueueSlot {
     resolve: (result: WriteResult) => void,
     reject: (error: unknown) => void,
   ) {
-    super(order);
+    super(order, request.owner);
     this.request = request;
     this.resolve = resolve;
     this.reject = reject;
@@ -87,10 +87,20 @@ export class PendingWrite implements CommitEntry {
   }
 }
 
+/** Requests of one owner in a row, after which one of another owner that waits behind them is next. */
+const mostInARow = 32;
+
+/** Batches that are complete go first, and of these and of all others the one that came first. */
+export function compareSlots(a: QueueSlot, b: QueueSlot): number {
+  return Number(isOfComplete(b)) - Number(isOfComplete(a)) || a.order - b.order;
+}
+
+const isOfComplete = (slot: QueueSlot) => slot instanceof BatchSlot && slot.batch.isComplete;
+
 /** Everything in progress for one object. */
 export class ObjectQueue {
   readonly r: string;
-  /** Not prepared yet, in the order of arrival. */
+  /** Not prepared yet, in the order of arrival; those of batches that are complete are in front. */
   waiting: (QueuedWrite | BatchSlot)[] = [];
   /** Prepared; each builds on the one before, the first on the stored state. */
   pending: PendingWrite[] = [];
@@ -99,33 +109,100 @@ export class ObjectQueue {
    * uncommitted writes.
    */
   preparing: QueuedWrite | BatchSlot | undefined;
+  /**
+   * By owner, the request that had to let others by: see `QueueHolds`. The owner's next ones wait
+   * for it.
+   */
+  readonly aside = new Map<string | undefined, QueuedWrite | BatchSlot>();
+  /** How often the state that the next request builds on has changed. */
+  moves = 0;
+  #lastOwner: string | undefined;
+  #inARow = 0;
 
   constructor(r: string) {
     this.r = r;
   }
 
   get empty(): boolean {
-    return this.waiting.length === 0 && this.pending.length === 0 && !this.preparing;
+    const isIdle = this.waiting.length === 0 && this.pending.length === 0 && !this.preparing;
+    return isIdle && this.aside.size === 0;
   }
 
   /**
-   * Resolves when requests that came before `order` were tried, and what is pending then is
-   * committed or dropped.
+   * The request whose turn it is: the first, unless its owner had many turns in a row, or has a
+   * request aside.
    */
-  async whenSettled(order: number): Promise<void> {
-    const slots = this.preparing ? [this.preparing, ...this.waiting] : this.waiting;
-    // First tries are made in order, so waiting for the last suffices.
-    await slots.findLast((slot) => slot.order < order && !slot.tried)?.whenTried();
+  get next(): QueuedWrite | BatchSlot | undefined {
+    const first = this.#firstOf(({ owner }) => !this.aside.has(owner));
+    if (!first || isOfComplete(first)) return first;
+    if (first.owner !== this.#lastOwner || this.#inARow < mostInARow) return first;
+    const other = this.#firstOf(({ owner }) => owner !== first.owner && !this.aside.has(owner));
+    if (!other) this.#inARow = 0;
+    return other ?? first;
+  }
+
+  #firstOf(mayBeNext: (slot: QueueSlot) => boolean): QueuedWrite | BatchSlot | undefined {
+    const [first] = this.waiting;
+    return !first || mayBeNext(first) ? first : this.waiting.find(mayBeNext);
+  }
+
+  /** Takes the next request out of the queue, to prepare it. */
+  take(slot: QueuedWrite | BatchSlot): void {
+    if (slot === this.waiting[0]) this.waiting.shift();
+    else this.waiting.splice(this.waiting.indexOf(slot), 1);
+    this.#inARow = slot.owner === this.#lastOwner ? this.#inARow + 1 : 1;
+    this.#lastOwner = slot.owner;
+    this.preparing = slot;
+  }
+
+  /** The request that is being prepared lets the next ones by. */
+  setAside(slot: QueuedWrite | BatchSlot): void {
+    this.preparing = undefined;
+    this.aside.set(slot.owner, slot);
+  }
+
+  /** Puts a slot that was aside in front of those that wait. */
+  takeBack(slot: BatchSlot): void {
+    this.aside.delete(slot.owner);
+    this.#enter([slot]);
+  }
+
+  /** The request is not being prepared any more. */
+  leave(slot: QueuedWrite | BatchSlot): void {
+    if (this.preparing === slot) this.preparing = undefined;
+    else if (this.aside.get(slot.owner) === slot) this.aside.delete(slot.owner);
+  }
+
+  /** Whether what was prepared while `moves` counted still fits what the queue has come to. */
+  isCurrent(slot: QueuedWrite, moves: number): boolean {
+    return this.preparing === slot || (this.moves === moves && !this.preparing);
+  }
+
+  /**
+   * Resolves when requests of the slot's owner that came before it were tried, and what is pending
+   * then is committed or dropped. Those of others may take as long as they like: what they have not
+   * committed yet need not be seen.
+   */
+  async whenSettled({ order, owner }: QueuePlace): Promise<void> {
+    const isBefore = (slot: QueueSlot | undefined) =>
+      slot !== undefined && slot.order < order && slot.owner === owner;
+    const isAwaited = (slot: QueueSlot | undefined) => isBefore(slot) && !slot?.tried;
+    // First tries of one owner are made in order, so waiting for the last suffices.
+    const begun = [this.preparing, this.aside.get(owner)].find(isAwaited);
+    await (this.waiting.findLast(isAwaited) ?? begun)?.whenTried();
     const { preparing } = this;
-    if (preparing instanceof BatchSlot && preparing.order < order)
-      await preparing.batch.whenEnded();
+    if (preparing instanceof BatchSlot && isBefore(preparing)) await preparing.batch.whenEnded();
     else await this.pending.at(-1)?.whenEnded();
   }
 
   /** Puts queued writes back in their order. */
   restore(queuedWrites: readonly QueuedWrite[]): void {
     for (const queued of queuedWrites) queued.committedOnly = true;
-    this.waiting = [...queuedWrites, ...this.waiting].sort((a, b) => a.order - b.order);
+    this.#enter(queuedWrites);
+  }
+
+  #enter(slots: readonly (QueuedWrite | BatchSlot)[]): void {
+    this.waiting = [...slots, ...this.waiting].sort(compareSlots);
   }
 
   /** Drops and returns every pending write. */

@@ -18,8 +18,10 @@ import { ObjectCache } from './object-cache.js';
 import { ObjectQueue, PendingWrite, QueuedWrite } from './object-queue.js';
 import { OnceGuard } from './once-guard.js';
 import { OtherObjects } from './other-objects.js';
+import { QueueHolds } from './queue-holds.js';
 import { mayHaveWritten, storeFailure, unavailable } from './unavailable.js';
 import { BatchSlot, WriteBatch } from './write-batch.js';
+import { WritePause } from './write-pause.js';
 import type {
   PreparedWrite,
   SingleWriteRequest,
@@ -44,7 +46,7 @@ export interface ObjectsOptions {
 
 export interface ObjectsLimits
   extends Pick<Limits, 'cachedObjects' | 'cacheBytes' | 'commitWrites' | 'commitBytes'> {
-  /** Conflicts with other nodes after which a write is given up. */
+  /** Conflicts with other writers after which a write is given up. */
   readonly conflictRetries: number;
 }
 
@@ -66,7 +68,9 @@ export class Objects {
   readonly #batches: BatchRunner;
   readonly #queues = new Map<string, ObjectQueue>();
   readonly #others: OtherObjects;
+  readonly #holds: QueueHolds;
   readonly #commitOrder = new CommitOrder();
+  readonly #pause: WritePause;
   readonly #retries: Counter;
   /**
    * Yields between writes: hundreds may wait in one queue, each on an object of the maximum size.
@@ -75,9 +79,6 @@ export class Objects {
   readonly #largeWrites: FairLimiter;
   #order = 0;
   #idle: (() => void)[] = [];
-  /** While set, new requests wait here, in order. */
-  #deferred: (() => void)[] | undefined;
-  #paused: Promise<void> | undefined;
 
   constructor(options: ObjectsOptions) {
     const { store, platform, metrics = noMetrics } = options;
@@ -112,10 +113,17 @@ export class Objects {
       committer: this.#committer,
       once: this.#once,
       others: this.#others,
+      reclaim: (batch) => this.#holds.reclaim(batch),
       conflictRetries: limits.conflictRetries,
       bytes: limits.commitBytes,
       onRetry: (requests) => this.#retries.add(requests),
     });
+    this.#holds = new QueueHolds(platform.timers, {
+      queues: () => this.#queues.values(),
+      queueOf: (r) => this.#queueOf(r),
+      advance: (queue) => this.#advance(queue),
+    });
+    this.#pause = new WritePause(() => this.drain());
     metrics.observe(
       'really_object_cache_objects',
       'Objects in the object cache.',
@@ -166,8 +174,8 @@ export class Objects {
   }
 
   /**
-   * Prepares and writes one revision of one object. Requests for one R take effect in the order of
-   * the calls. Resolves when the revision is on disk, or with the reason why there is none; rejects
+   * Prepares and writes one revision of one object. Requests of one owner for one R take effect in
+   * the order of the calls, and those of several owners nearly so: see `ObjectQueue`. Resolves when the revision is on disk, or with the reason why there is none; rejects
    * with what `prepare` threw, once the state it saw is stored, or with 503.
    */
   write(request: SingleWriteRequest): Promise<WriteResult> {
@@ -179,9 +187,9 @@ export class Objects {
   /**
    * Prepares and writes revisions of several objects, all or none. Each request is prepared as by
    * `write`, on the state that the ones before it leave; an object may occur more than once. A
-   * batch and other requests for its Rs take effect in the order of the calls. Resolves when all of
-   * it is on disk, or with the reason why nothing is and the request that caused it; rejects with
-   * 503.
+   * batch and its owner's other requests for its Rs take effect in the order of the calls. Resolves
+   * when all of it is on disk, or with the reason why nothing is and the request that caused it;
+   * rejects with 503.
    */
   async writeAll(
     requests: readonly WriteRequest[],
@@ -247,40 +255,20 @@ export class Objects {
    * are prepared afterwards on objects as the store has them then.
    */
   async withWritesPaused(work: () => Promise<void>): Promise<void> {
-    const before = this.#paused;
-    const paused = before ? before.then(() => this.#runPaused(work)) : this.#runPaused(work);
-    // A failure does not block the next pause.
-    this.#paused = paused.catch(() => {});
-    await paused;
-  }
-
-  async #runPaused(work: () => Promise<void>): Promise<void> {
-    this.#deferred = [];
-    try {
-      await this.drain();
+    await this.#pause.during(async () => {
       await work();
       this.#cache.clear();
-    } finally {
-      const deferred = this.#deferred;
-      this.#deferred = undefined;
-      for (const enter of deferred) enter();
-    }
-  }
-
-  /** At once, unless writes are paused. Always in the order of the calls. */
-  #admit(enter: () => void): void {
-    if (this.#deferred) this.#deferred.push(enter);
-    else enter();
+    });
   }
 
   #enqueue(request: SingleWriteRequest): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
-      this.#admit(() => {
+      this.#pause.admit(() => {
         const queue = this.#queueOf(request.r);
         const queued = new QueuedWrite(request, this.#order++, resolve, reject);
         if (request.orderKey) this.#commitOrder.enter(queued, request.orderKey);
         queue.waiting.push(queued);
-        this.#advance(queue);
+        if (!queue.aside.has(queued.owner)) this.#advance(queue);
       });
     });
   }
@@ -290,24 +278,26 @@ export class Objects {
     options: WriteAllOptions,
   ): Promise<WriteAllResult> {
     return new Promise((resolve, reject) => {
-      this.#admit(() => this.#admitBatch(requests, options, { resolve, reject }));
+      this.#pause.admit(() => this.#admitBatch(requests, options, { resolve, reject }));
     });
   }
 
   #admitBatch(
     requests: readonly WriteRequest[],
-    { once, erases = [], span }: WriteAllOptions,
+    { once, erases = [], owner, span }: WriteAllOptions,
     { resolve, reject }: Pick<WriteBatch, 'resolve' | 'reject'>,
   ): void {
     const batch = new WriteBatch({
       requests,
       once,
       erases,
+      owner,
       span,
       order: this.#order++,
       resolve,
       reject,
     });
+    batch.onHeld = () => this.#runBatch(batch);
     if (requests.length === 0) this.#runBatch(batch);
     for (const { slot, orderKey } of batch.orderSlots) this.#commitOrder.enter(slot, orderKey);
     const queues = batch.slots.map((slot) => {
@@ -315,7 +305,7 @@ export class Objects {
       queue.waiting.push(slot);
       return queue;
     });
-    for (const queue of queues) this.#advance(queue);
+    for (const queue of queues) if (!queue.aside.has(batch.owner)) this.#advance(queue);
   }
 
   #queueOf(r: string): ObjectQueue {
@@ -328,8 +318,11 @@ export class Objects {
 
   /** Prepares the next request of a queue, if that is possible now. */
   #advance(queue: ObjectQueue): void {
-    if (queue.preparing) return;
-    const queued = queue.waiting[0];
+    if (queue.preparing) {
+      this.#holds.contend(queue);
+      return;
+    }
+    const queued = queue.next;
     if (!queued) {
       if (queue.empty) this.#removeQueue(queue);
       return;
@@ -339,13 +332,9 @@ export class Objects {
     // committed states only.
     if (base && (queued instanceof BatchSlot || queued.committedOnly || !this.#store.isSoleWriter))
       return;
-    queue.waiting.shift();
-    queue.preparing = queued;
-    if (queued instanceof BatchSlot) {
-      if (queued.batch.slotReady()) this.#runBatch(queued.batch);
-      return;
-    }
-    void this.#try(queued, queue, base);
+    queue.take(queued);
+    if (queued instanceof BatchSlot) this.#holds.arrive(queued);
+    else void this.#try(queued, queue, base);
   }
 
   #removeQueue(queue: ObjectQueue): void {
@@ -356,14 +345,14 @@ export class Objects {
     for (const resolve of waiting) resolve();
   }
 
-  /** The batch holds its queues until it has ended. */
   #runBatch(batch: WriteBatch): void {
     const result = this.#batches.run(batch).then(batch.resolve, batch.reject);
     void result.then(() => {
       batch.end();
-      for (const { r } of batch.slots) {
-        const queue = this.#queueOf(r);
-        queue.preparing = undefined;
+      for (const slot of batch.slots) {
+        const queue = this.#queueOf(slot.r);
+        queue.leave(slot);
+        queue.moves += 1;
         this.#advance(queue);
       }
     });
@@ -376,25 +365,26 @@ export class Objects {
     base: PendingWrite | undefined,
   ): Promise<void> {
     const { once, prepare } = queued.request;
+    const { moves } = queue;
     try {
       const head = base ? base.write.object : await this.#stored(queued);
       const isRepeated = once !== undefined && (await this.#isRepeated(queued, once, base));
-      const write = isRepeated
-        ? undefined
-        : await prepare(head, ...this.#others.seenAt(queued.order));
+      const write = isRepeated ? undefined : await prepare(head, ...this.#others.seenBy(queued));
       const before = queued.predecessorTried();
       if (before) await before;
       if (!write) return;
       if (base?.dropped) this.#retry(queue, [queued]);
-      else this.#submit(queue, queued, write);
+      else if (queue.isCurrent(queued, moves)) this.#submit(queue, queued, write);
+      else if (this.#mayRetry(queued)) this.#retry(queue, [queued]);
     } catch (error) {
       this.#refuse(queue, queued, base, storeFailure(error));
       // Requests behind this one in the commit order wait for those before it, too.
       await queued.predecessorTried();
     } finally {
       queued.markTried();
-      if (queue.waiting.length > 0 && this.#slice.isOver) await this.#slice.rest();
-      queue.preparing = undefined;
+      const isWaitedFor = queue.preparing === queued && queue.waiting.length > 0;
+      if (isWaitedFor && this.#slice.isOver) await this.#slice.rest();
+      queue.leave(queued);
       this.#advance(queue);
     }
   }
@@ -422,6 +412,7 @@ export class Objects {
       this.#settle(queue, settled, settlement);
     });
     queue.pending.push(pending);
+    queue.moves += 1;
     this.#committer.add(pending);
   }
 
@@ -497,6 +488,11 @@ export class Objects {
    */
   #retryAfterConflict(queue: ObjectQueue, queued: QueuedWrite): boolean {
     this.#cache.forget(queue.r);
+    return this.#mayRetry(queued);
+  }
+
+  /** Counts a conflict. False where there were too many: the request is answered. */
+  #mayRetry(queued: QueuedWrite): boolean {
     queued.conflicts += 1;
     if (queued.conflicts <= this.#limits.conflictRetries) return true;
     queued.reject(unavailable());

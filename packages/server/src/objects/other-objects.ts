@@ -1,6 +1,7 @@
 import type { StoredObject } from '../store/stored-object.js';
 import type { ObjectCache } from './object-cache.js';
 import type { ObjectQueue } from './object-queue.js';
+import type { QueuePlace } from './queue-slot.js';
 import type { AreLiving, ReadObjects } from './write-request.js';
 
 /** The objects that a write looks at besides its own while it is prepared: see `ReadObjects`. */
@@ -14,19 +15,19 @@ export class OtherObjects {
   }
 
   /**
-   * What `prepare` gets, for a request that came at `order`. `own`: the objects of its batch as the
-   * requests before it leave them.
+   * What `prepare` gets, for a request at this place. `own`: the objects of its batch as the requests
+   * before it leave them.
    */
-  seenAt(
-    order: number,
+  seenBy(
+    place: QueuePlace,
     own?: ReadonlyMap<string, StoredObject | undefined>,
   ): [ReadObjects, AreLiving] {
     const read: ReadObjects = async (rs) => {
-      await this.#settled(rs, order);
+      await this.#settled(rs, place);
       return await this.#cache.readMany(rs);
     };
     const areLiving: AreLiving = async (rs) => {
-      await this.#settled(rs, order);
+      await this.#settled(rs, place);
       return await this.#cache.areLiving(rs);
     };
     if (!own) return [read, areLiving];
@@ -36,8 +37,8 @@ export class OtherObjects {
     ];
   }
 
-  async #settled(rs: readonly string[], order: number): Promise<void> {
-    await Promise.all(rs.map((r) => this.#queues.get(r)?.whenSettled(order)));
+  async #settled(rs: readonly string[], place: QueuePlace): Promise<void> {
+    await Promise.all(rs.map((r) => this.#queues.get(r)?.whenSettled(place)));
   }
 }
 

@@ -1,14 +1,23 @@
+/** When a request came, and from whom. */
+export interface QueuePlace {
+  readonly order: number;
+  readonly owner: string | undefined;
+}
+
 /** A place in the queue of an object. */
-export class QueueSlot {
+export class QueueSlot implements QueuePlace {
   /** Its number among all requests. */
   readonly order: number;
+  /** Who asked for it; `undefined`: the server itself. */
+  readonly owner: string | undefined;
   /** The previous request with the same order key: this write is submitted only after that one. */
   predecessor: QueueSlot | undefined;
   #tried = false;
   #waiting: (() => void)[] | undefined;
 
-  constructor(order: number) {
+  constructor(order: number, owner: string | undefined) {
     this.order = order;
+    this.owner = owner;
   }
 
   get tried(): boolean {

@@ -15,8 +15,8 @@ export class BatchSlot extends QueueSlot {
   readonly r: string;
   readonly batch: WriteBatch;
 
-  constructor(r: string, batch: WriteBatch, order: number) {
-    super(order);
+  constructor(r: string, batch: WriteBatch) {
+    super(batch.order, batch.owner);
     this.r = r;
     this.batch = batch;
   }
@@ -26,6 +26,7 @@ export interface WriteBatchOptions {
   readonly requests: readonly WriteRequest[];
   readonly once: OnceKey | undefined;
   readonly erases: readonly string[];
+  readonly owner: string | undefined;
   readonly span: Span | undefined;
   readonly order: number;
   readonly resolve: (result: WriteAllResult) => void;
@@ -34,9 +35,8 @@ export interface WriteBatchOptions {
 
 /**
  * Requests that are written together or not at all. A batch has one slot in the queue of each of
- * its objects, all with the same order, so that two batches meet in the same order everywhere and
- * never wait for each other. It begins when it is first in all of them, with nothing pending before
- * it, and holds them until it has ended.
+ * its objects. It begins when it holds all of these queues, with nothing pending before it, and
+ * holds them until it has ended, unless that takes long: see `QueueHolds`.
  */
 export class WriteBatch {
   readonly requests: readonly WriteRequest[];
@@ -45,36 +45,41 @@ export class WriteBatch {
   /** Span of the command, where it is traced. */
   readonly span: Span | undefined;
   readonly order: number;
+  readonly owner: string | undefined;
   readonly slots: readonly BatchSlot[];
+  /** Of these, the ones that had to let go of their queues. */
+  readonly aside = new Set<BatchSlot>();
+  /** Slots that wait in their queues. */
+  missing: number;
+  phase: 'gathering' | 'preparing' | 'committing' = 'gathering';
+  /** Each of its slots was first in its queue. From then on they go before all others. */
+  isComplete = false;
+  /** Called when it holds all its queues. */
+  onHeld: () => void = () => {};
   /** Its slots in the commit order: one for each order key of its requests. */
   readonly orderSlots: readonly { readonly slot: QueueSlot; readonly orderKey: CommitOrderKey }[];
   readonly resolve: (result: WriteAllResult) => void;
   readonly reject: (error: unknown) => void;
-  #missing: number;
   #over = false;
   #waiting: (() => void)[] = [];
 
-  constructor({ requests, once, erases, span, order, resolve, reject }: WriteBatchOptions) {
+  constructor(options: WriteBatchOptions) {
+    const { requests, once, erases, owner, span, order, resolve, reject } = options;
     this.requests = requests;
     this.once = once;
     this.erases = erases;
+    this.owner = owner;
     this.span = span;
     this.order = order;
     this.resolve = resolve;
     this.reject = reject;
     const rs = new Set(requests.map(({ r }) => r));
-    this.slots = [...rs].map((r) => new BatchSlot(r, this, order));
+    this.slots = [...rs].map((r) => new BatchSlot(r, this));
     this.orderSlots = orderKeysOf(requests).map((orderKey) => ({
-      slot: new QueueSlot(order),
+      slot: new QueueSlot(order, owner),
       orderKey,
     }));
-    this.#missing = rs.size;
-  }
-
-  /** Called when one of its slots is first in its queue. True for the last slot. */
-  slotReady(): boolean {
-    this.#missing -= 1;
-    return this.#missing === 0;
+    this.missing = rs.size;
   }
 
   /** Resolves when its predecessors in the commit order were tried. */

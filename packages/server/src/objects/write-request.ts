@@ -4,8 +4,8 @@ import type { OnceKey, OnceRecord, Write, WriteRefusal } from '../store/write-gr
 
 /**
  * Reads other objects while a write is prepared: their committed state, after waiting for earlier
- * requests for them. So a client may send a parent and its child without waiting. In a batch, the
- * writes before it are seen.
+ * requests of its owner for them. So a client may send a parent and its child without waiting. In a
+ * batch, the writes before it are seen.
  */
 export type ReadObjects = (rs: readonly string[]) => Promise<(StoredObject | undefined)[]>;
 
@@ -41,6 +41,8 @@ export interface WriteRequest {
 /** A request outside a batch. */
 export interface SingleWriteRequest extends WriteRequest {
   readonly once?: OnceKey | undefined;
+  /** Who asks for it: see `ownerOf`. Without one, the server itself. */
+  readonly owner?: string | undefined;
   /** Span of the command, where it is traced. */
   readonly span?: Span | undefined;
 }
@@ -56,6 +58,8 @@ export interface PreparedWrite extends Write {
 /** Options of a whole batch. */
 export interface WriteAllOptions {
   readonly once?: OnceKey | undefined;
+  /** Who asks for it: see `ownerOf`. Without one, the server itself. */
+  readonly owner?: string | undefined;
   /** Span of the command, where it is traced. */
   readonly span?: Span | undefined;
   /**
