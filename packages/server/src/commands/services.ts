@@ -4,17 +4,20 @@ import type { Live } from '../live/live.js';
 import type { PushTarget } from '../live/push-target.js';
 import type { Migrations } from '../migration/migrations.js';
 import type { ModelSet } from '../model/model.js';
+import { estimateBytes } from '../objects/estimate-bytes.js';
 import type { Objects } from '../objects/objects.js';
 import { unavailable } from '../objects/unavailable.js';
+import type { WriteAsker } from '../objects/write-request.js';
 import type { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import type { Span } from '../platform/tracing.js';
 import type { Rooms } from '../presence/rooms.js';
-import type { Requester } from '../queries/owner.js';
+import { ownerOf, type Requester } from '../queries/owner.js';
 import type { QueryLimiter } from '../queries/query-limiter.js';
 import type { Store } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 import type { AcceptedRevs } from './write/accepted-revs.js';
 
 /** The services of one app that commands use. */
@@ -102,6 +105,12 @@ const freeBytes = 4 * 1024;
 export function chargeForWriting(context: CommandContext, bytes: number, times = 1): void {
   // Bytes read count half.
   if (bytes >= freeBytes) void chargeFor(context, 2 * times * bytes);
+}
+
+/** Who asks for the writes of a command, and pays for what is loaded for them (rule LIM45). */
+export function askerOf(context: CommandContext): WriteAsker {
+  const onLoad = ({ data }: StoredObject) => void chargeFor(context, estimateBytes(data));
+  return { owner: ownerOf(requesterOf(context)), onLoad };
 }
 
 /** Throws once the client is gone, who alone needs what is read. */

@@ -107,7 +107,7 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
   const bus = localBus();
   const published: CommittedChange[] = [];
   bus.listen((changes) => published.push(...changes));
-  const objects = new Objects({ store, bus, platform, log: silentLog });
+  const objects = new Objects({ store, bus, platform, log: silentLog, limits });
   heads = (rs) => objects.headsAtOnce(rs);
   const live = new Live({
     published: () => objects.published(),

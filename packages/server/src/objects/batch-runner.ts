@@ -8,6 +8,7 @@ import type { OtherObjects } from './other-objects.js';
 import { mayHaveWritten, storeFailure, unavailable } from './unavailable.js';
 import { BatchEntry, type WriteBatch } from './write-batch.js';
 import type { PreparedWrite, WriteAllResult } from './write-request.js';
+import type { WriteTurns } from './write-turns.js';
 
 /**
  * Milliseconds of preparing after which a batch yields to others: it may hold a hundred expensive
@@ -18,6 +19,7 @@ const slice = 10;
 export interface BatchRunnerOptions {
   readonly clock: Clock;
   readonly cache: ObjectCache;
+  readonly turns: WriteTurns;
   readonly committer: Committer;
   readonly once: OnceGuard;
   /** Reads objects outside the batch. */
@@ -88,12 +90,15 @@ export class BatchRunner {
   }
 
   async #prepareAll(batch: WriteBatch, isFirst: boolean): Promise<PreparedBatch> {
-    const heads = await this.#stored(batch, isFirst);
+    const heads = new Map<string, StoredObject | undefined>();
     const reads = this.#options.others.seenBy(batch, heads);
     const writes: PreparedWrite[] = [];
     let bytes = 0;
     let began = this.#options.clock.monotonic();
-    for (const [index, { r, prepare }] of batch.requests.entries()) {
+    for (const [index, { r, fresh, prepare }] of batch.requests.entries()) {
+      // One after the other: none is loaded for a batch that was refused already.
+      const isKnown = heads.has(r) || (fresh && isFirst);
+      if (!isKnown) heads.set(r, await this.#options.turns.load(r, batch));
       try {
         const write = await prepare(heads.get(r), ...reads);
         bytes += estimateAllBytes(write);
@@ -117,21 +122,6 @@ export class BatchRunner {
     if (clock.monotonic() - began < slice) return began;
     await new Promise((resolve) => setImmediate(resolve));
     return clock.monotonic();
-  }
-
-  /** The stored state of each object of the batch. */
-  async #stored(
-    { requests }: WriteBatch,
-    isFirst: boolean,
-  ): Promise<Map<string, StoredObject | undefined>> {
-    const heads = new Map<string, StoredObject | undefined>();
-    await Promise.all(
-      requests.map(async ({ r, fresh }) => {
-        if (!(fresh && isFirst)) heads.set(r, await this.#options.cache.base(r));
-        else if (!heads.has(r)) heads.set(r, undefined);
-      }),
-    );
-    return heads;
   }
 
   #commit(

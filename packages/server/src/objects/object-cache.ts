@@ -116,6 +116,11 @@ export class ObjectCache {
     return known !== undefined && known.rev > object.rev ? known : object;
   }
 
+  /** As `base`, if it is in memory. */
+  known(r: string): StoredObject | undefined {
+    return this.#cache.get(r);
+  }
+
   /** The state that a write builds on; may be stale where the store has other writers. */
   async base(r: string): Promise<StoredObject | undefined> {
     return this.#cache.get(r) ?? (await this.#load(r));

@@ -1,11 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bus } from '../bus/bus.js';
 import { defaultLimits, type Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
-import { FairLimiter } from '../platform/scheduling/fair-limiter.js';
-import { InFlight } from '../platform/scheduling/in-flight.js';
 import { TickSlice } from '../platform/scheduling/tick-slice.js';
 import type { Store } from '../store/store.js';
 import type { StoredObject } from '../store/stored-object.js';
@@ -30,6 +27,7 @@ import type {
   WriteRequest,
   WriteResult,
 } from './write-request.js';
+import { WriteTurns } from './write-turns.js';
 
 export interface ObjectsOptions {
   readonly store: Store;
@@ -76,7 +74,7 @@ export class Objects {
    * Yields between writes: hundreds may wait in one queue, each on an object of the maximum size.
    */
   readonly #slice: TickSlice;
-  readonly #largeWrites: FairLimiter;
+  readonly #turns: WriteTurns;
   #order = 0;
   #idle: (() => void)[] = [];
 
@@ -85,13 +83,10 @@ export class Objects {
     const limits = { ...defaultLimits, conflictRetries: 10, ...options.limits };
     this.#store = store;
     this.#slice = new TickSlice(platform.clock);
-    this.#largeWrites = new FairLimiter(
-      { total: 1, perOwner: 1 },
-      { inFlight: new InFlight(), slice: this.#slice },
-    );
     this.#limits = limits;
     this.#cache = new ObjectCache({ store, count: limits.cachedObjects, bytes: limits.cacheBytes });
     this.#others = new OtherObjects(this.#queues, this.#cache);
+    this.#turns = new WriteTurns(this.#cache, this.#slice);
     this.#ids = new IdGenerator({ platform, node: options.node, after: options.idsAfter });
     this.#once = new OnceGuard(store);
     this.#committer = new Committer({
@@ -110,6 +105,7 @@ export class Objects {
     this.#batches = new BatchRunner({
       clock: platform.clock,
       cache: this.#cache,
+      turns: this.#turns,
       committer: this.#committer,
       once: this.#once,
       others: this.#others,
@@ -226,12 +222,7 @@ export class Objects {
    * so that others are served in between (rule LIM45).
    */
   largeTurn(owner: string): Promise<void> {
-    return new Promise((resolve) => {
-      this.#largeWrites.run(owner, () => {
-        resolve();
-        return nextTurn();
-      });
-    });
+    return this.#turns.large(owner);
   }
 
   /** See `Committer.published`. */
@@ -284,19 +275,11 @@ export class Objects {
 
   #admitBatch(
     requests: readonly WriteRequest[],
-    { once, erases = [], owner, span }: WriteAllOptions,
+    { erases = [], ...options }: WriteAllOptions,
     { resolve, reject }: Pick<WriteBatch, 'resolve' | 'reject'>,
   ): void {
-    const batch = new WriteBatch({
-      requests,
-      once,
-      erases,
-      owner,
-      span,
-      order: this.#order++,
-      resolve,
-      reject,
-    });
+    const order = this.#order++;
+    const batch = new WriteBatch({ ...options, requests, erases, order, resolve, reject });
     batch.onHeld = () => this.#runBatch(batch);
     if (requests.length === 0) this.#runBatch(batch);
     for (const { slot, orderKey } of batch.orderSlots) this.#commitOrder.enter(slot, orderKey);
@@ -404,7 +387,7 @@ export class Objects {
 
   async #stored({ request, conflicts }: QueuedWrite): Promise<StoredObject | undefined> {
     if (request.fresh && conflicts === 0) return undefined;
-    return await this.#cache.base(request.r);
+    return await this.#turns.load(request.r, request);
   }
 
   #submit(queue: ObjectQueue, queued: QueuedWrite, write: PreparedWrite): void {

@@ -1,4 +1,5 @@
 import type { Span } from '../platform/tracing.js';
+import type { StoredObject } from '../store/stored-object.js';
 import type { OnceKey, Write, WriteGroup } from '../store/write-group.js';
 import type { CommitEntry, Settlement } from './committer.js';
 import { estimateCommitBytes } from './estimate-bytes.js';
@@ -6,6 +7,7 @@ import { QueueSlot } from './queue-slot.js';
 import type {
   CommitOrderKey,
   PreparedWrite,
+  WriteAllOptions,
   WriteAllResult,
   WriteRequest,
 } from './write-request.js';
@@ -22,12 +24,9 @@ export class BatchSlot extends QueueSlot {
   }
 }
 
-export interface WriteBatchOptions {
+export interface WriteBatchOptions extends WriteAllOptions {
   readonly requests: readonly WriteRequest[];
-  readonly once: OnceKey | undefined;
   readonly erases: readonly string[];
-  readonly owner: string | undefined;
-  readonly span: Span | undefined;
   readonly order: number;
   readonly resolve: (result: WriteAllResult) => void;
   readonly reject: (error: unknown) => void;
@@ -46,6 +45,7 @@ export class WriteBatch {
   readonly span: Span | undefined;
   readonly order: number;
   readonly owner: string | undefined;
+  readonly onLoad: ((object: StoredObject) => void) | undefined;
   readonly slots: readonly BatchSlot[];
   /** Of these, the ones that had to let go of their queues. */
   readonly aside = new Set<BatchSlot>();
@@ -64,11 +64,12 @@ export class WriteBatch {
   #waiting: (() => void)[] = [];
 
   constructor(options: WriteBatchOptions) {
-    const { requests, once, erases, owner, span, order, resolve, reject } = options;
+    const { requests, once, erases, owner, onLoad, span, order, resolve, reject } = options;
     this.requests = requests;
     this.once = once;
     this.erases = erases;
     this.owner = owner;
+    this.onLoad = onLoad;
     this.span = span;
     this.order = order;
     this.resolve = resolve;

@@ -15,6 +15,14 @@ export type ReadObjects = (rs: readonly string[]) => Promise<(StoredObject | und
  */
 export type AreLiving = (rs: readonly string[]) => Promise<boolean[]>;
 
+/** Who asks for a write. */
+export interface WriteAsker {
+  /** See `ownerOf`. Without one, the server itself. */
+  readonly owner?: string | undefined;
+  /** Called with each object to be written that had to be loaded for it. */
+  readonly onLoad?: ((object: StoredObject) => void) | undefined;
+}
+
 /** A request for `Objects.write` or `Objects.writeAll`. */
 export interface WriteRequest {
   /** Printed R of the object. */
@@ -39,10 +47,8 @@ export interface WriteRequest {
 }
 
 /** A request outside a batch. */
-export interface SingleWriteRequest extends WriteRequest {
+export interface SingleWriteRequest extends WriteRequest, WriteAsker {
   readonly once?: OnceKey | undefined;
-  /** Who asks for it: see `ownerOf`. Without one, the server itself. */
-  readonly owner?: string | undefined;
   /** Span of the command, where it is traced. */
   readonly span?: Span | undefined;
 }
@@ -56,10 +62,8 @@ export interface PreparedWrite extends Write {
 }
 
 /** Options of a whole batch. */
-export interface WriteAllOptions {
+export interface WriteAllOptions extends WriteAsker {
   readonly once?: OnceKey | undefined;
-  /** Who asks for it: see `ownerOf`. Without one, the server itself. */
-  readonly owner?: string | undefined;
   /** Span of the command, where it is traced. */
   readonly span?: Span | undefined;
   /**

@@ -8,10 +8,9 @@ import {
 } from '@really/protocol';
 import { becauseOf } from '../../model/rules/rule-refusal.js';
 import type { WriteAllResult } from '../../objects/write-request.js';
-import { ownerOf } from '../../queries/owner.js';
 import type { OnceKey, OnceRecord } from '../../store/write-group.js';
 import { auditWrites } from '../admin-audit.js';
-import { type CommandContext, type Handler, type Reply, requesterOf } from '../services.js';
+import { askerOf, type CommandContext, type Handler, type Reply } from '../services.js';
 import { CreateCommand } from './create.js';
 import { DeleteCommand } from './delete.js';
 import { UpdateCommand } from './update.js';
@@ -68,10 +67,10 @@ async function write(
   once: OnceKey | undefined,
 ): Promise<WriteAllResult> {
   const { objects } = context.services;
-  const owner = ownerOf(requesterOf(context));
+  const asker = askerOf(context);
   for (let attempt = 1; ; attempt++) {
     const requests = commands.map((command) => command.request());
-    const result = await objects.writeAll(requests, { once, owner, span: context.span });
+    const result = await objects.writeAll(requests, { ...asker, once, span: context.span });
     const again = result.kind === 'refused' && commands[result.index]?.idTaken;
     if (!again || attempt === idAttempts) return result;
   }

@@ -94,3 +94,24 @@ describe('delete', () => {
     });
   });
 });
+
+test('[LIM45] an object that has to be loaded for a write is paid for, without the right to it, too', async () => {
+  const app = await testApp({ models: sampleModels, limits: { cachedObjects: 1 } });
+  const body = { owner: 'amal', text: 'x'.repeat(100_000) };
+  const r = '/notes/large';
+  const { pushTarget, send } = app.connect(bela);
+  const paid: number[] = [];
+  Object.assign(pushTarget, { charge: (bytes: number) => void paid.push(bytes) });
+  const other = { owner: 'amal', text: 'small' };
+  const forget = (id: string) => app.send(amal, { cmd: 'create', r: `/notes/${id}`, body: other });
+  await app.send(amal, { cmd: 'create', r, body });
+  const remove = { cmd: 'delete', r };
+  const commands = [remove, { cmd: 'create', r, body: other }];
+  const messages = [...commands, { cmd: 'batch', body: { commands } }];
+  for (const [index, message] of messages.entries()) {
+    await forget(`${index}`);
+    expect(await send({ tag: index + 1, ...message })).toHaveProperty('error');
+    expect(paid).toHaveLength(index + 1);
+    expect(paid.at(-1)).toBeGreaterThan(100_000);
+  }
+});

@@ -1,9 +1,8 @@
 import type { JsonObject, ProtocolError } from '@really/protocol';
 import type { CommitRefusal, WriteRequest } from '../../objects/write-request.js';
-import { ownerOf } from '../../queries/owner.js';
 import type { OnceResult, Write } from '../../store/write-group.js';
 import { auditWrites } from '../admin-audit.js';
-import { type CommandContext, type Reply, requesterOf } from '../services.js';
+import { askerOf, type CommandContext, type Reply } from '../services.js';
 import { onceKeyOf, repeatedResult, type WriteMessage } from './write-helpers.js';
 
 /**
@@ -34,10 +33,15 @@ export async function runWriteCommand(
 ): Promise<Reply> {
   const once = onceKeyOf(context, request);
   const { objects } = context.services;
-  const owner = ownerOf(requesterOf(context));
+  const asker = askerOf(context);
   for (let attempt = 1; ; attempt++) {
     try {
-      const result = await objects.write({ ...command.request(), once, owner, span: context.span });
+      const result = await objects.write({
+        ...command.request(),
+        ...asker,
+        once,
+        span: context.span,
+      });
       if (result.kind === 'committed' || result.kind === 'repeated') context.onWritten?.();
       switch (result.kind) {
         case 'committed':
