@@ -96,6 +96,33 @@ test('[LIM30] messages count until their commands are answered, such as writes t
   await server.close();
 });
 
+test('[LIM30] a command counts with what it takes until it is answered, however small its message is', async () => {
+  const readings = new Readings();
+  const answers: (() => void)[] = [];
+  const update = () =>
+    new Promise<{ body: JsonObject }>((resolve) => answers.push(() => resolve({ body: {} })));
+  const server = await openTestGateway({
+    limits: { input: 200 * kib },
+    metrics: readings,
+    commands: { update },
+  });
+  const used = () => readings.read('really_limit_used limits.input');
+  const patient = await TestClient.initialized(server);
+  for (let tag = 1; tag <= 20; tag++) patient.send({ tag, cmd: 'update', r: `/a/${tag}` });
+  await expect.poll(() => answers.length).toBe(20);
+  expect(used()).toBeGreaterThan(60 * kib);
+  for (const answer of answers.splice(0, 15)) answer();
+  await patient.receive(15);
+  expect(used()).toBeLessThan(40 * kib);
+  for (const answer of answers.splice(0)) answer();
+  await patient.receive(20);
+  expect(used()).toBe(0);
+  const heavy = await TestClient.initialized(server, 'heavy');
+  for (let tag = 1; tag <= 60; tag++) heavy.send({ tag, cmd: 'update', r: `/a/${tag}` });
+  expect(await heavy.closed).toEqual({ code: 1013 });
+  await server.close();
+});
+
 test('[LIM30] small messages that wait count with what they take, until they are handled', async () => {
   const readings = new Readings();
   const held = heldCommand({ body: {} });

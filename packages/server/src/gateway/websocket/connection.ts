@@ -452,7 +452,7 @@ export class Connection
       this.#session.refuse(parsed.message, fail.invalid(parsed.member, parsed.detail));
     } else {
       this.#session.handle(parsed.message, data.length, parsed.members);
-      this.#held.handled(data.length);
+      this.#held.recountInFlight();
     }
   }
 

@@ -12,7 +12,7 @@ import {
 export class HeldInput {
   readonly #holder: InputHolder;
   readonly #total: UnreadInput;
-  /** Bytes of messages with commands in flight. */
+  /** Bytes that commands in flight hold. */
   readonly #inFlight: () => number;
   #unfinished = 0;
   #queued = 0;
@@ -64,14 +64,11 @@ export class HeldInput {
     this.#queued = 0;
   }
 
-  /** A message of this size was passed to the session. */
-  handled(bytes: number): void {
-    if (bytes >= worthCounting || this.#inFlightCounted !== 0) this.recount();
-  }
-
-  /** Commands may have ended. */
+  /** Counts again where its commands hold nothing any more, or much more or less than before. */
   recountInFlight(): void {
-    if (this.#inFlightCounted !== 0 && this.#inFlightCounted !== this.#inFlight()) this.recount();
+    const bytes = this.#inFlight();
+    const change = Math.abs(bytes - this.#inFlightCounted);
+    if (change >= worthCounting || (bytes === 0 && change > 0)) this.recount();
   }
 
   /** The queue has become shorter. */
