@@ -72,7 +72,9 @@ class RequestBody implements InputHolder {
     payload.on('data', this.#take).on('end', this.#end).on('error', this.#failed);
     payload.on('close', this.#closed);
     this.#await();
-    payload.resume();
+    // Others of its uid or address may have used up the rate.
+    if (this.#intake.recheck()) this.#pause();
+    else payload.resume();
   }
 
   giveUp(): void {
@@ -89,7 +91,7 @@ class RequestBody implements InputHolder {
   onRateRecovered(): void {
     // Others of its uid or address may have used up the rate.
     if (this.#intake.recheck()) {
-      this.#deps.rateTimers.set(this, this.#intake.roomAt);
+      this.#deps.rateTimers.set(this, this.#intake.takeTurn());
       return;
     }
     this.#isPaused = false;
@@ -106,11 +108,7 @@ class RequestBody implements InputHolder {
       return;
     }
     this.#intake.pay(Math.max(chunk.length, perPiece));
-    if (this.#intake.isOver) {
-      this.#isPaused = true;
-      payload.pause();
-      this.#deps.rateTimers.set(this, this.#intake.roomAt);
-    }
+    if (this.#intake.isOver) this.#pause();
     const held = this.#bytes + this.#chunks.length * perPiece;
     if (held - this.#counted < countedStep) return;
     this.#counted = held;
@@ -125,6 +123,13 @@ class RequestBody implements InputHolder {
   };
 
   readonly #closed = (): void => this.#finish(Object.assign(new Error(), { statusCode: 400 }));
+
+  /** Stops reading until there is room. */
+  #pause(): void {
+    this.#isPaused = true;
+    this.#options.payload.pause();
+    this.#deps.rateTimers.set(this, this.#intake.takeTurn());
+  }
 
   #await(): void {
     this.#bytesSeen = this.#bytes;

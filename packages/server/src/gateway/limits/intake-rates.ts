@@ -19,6 +19,9 @@ const greetingWindow = 4000;
 /** Number of buckets from which full ones are looked for. */
 const fewKeys = 1024;
 
+/** Milliseconds between the turns of those who wait for the same rate. */
+const turnTime = 1 / 8;
+
 /** Price of a ping, a pong, or a message before `initialize` on top of its bytes, in bytes. */
 export const controlPrice = 1024;
 
@@ -47,6 +50,7 @@ export class IntakeBucket {
   #fullAt = 0;
   /** Connections that use it. */
   users = 0;
+  #turn = 0;
 
   constructor(bytesPerSecond: number, time = window) {
     this.#rate = bytesPerSecond / 1000;
@@ -65,6 +69,12 @@ export class IntakeBucket {
   /** Time of the monotonic clock from which there is room; may be in the past. */
   get roomAt(): number {
     return this.#fullAt - this.#window;
+  }
+
+  /** A time from which there is room, another one for each of its users. */
+  takeTurn(): number {
+    this.#turn = this.#turn + 1 < this.users ? this.#turn + 1 : 0;
+    return this.roomAt + this.#turn * turnTime;
   }
 
   isFull(now: number): boolean {

@@ -86,6 +86,17 @@ test('[LIM27] before it is initialized a socket has a small rate of its own, and
   expect(intake.isOver).toBe(false);
 });
 
+test('[LIM27] those who wait for the same rate look again one after the other', () => {
+  const { rates } = ratesOf({ bytes: 1000, addressBytes: 1000 });
+  const intakes = Array.from({ length: 3 }, () => new Intake(rates, '10.0.0.1'));
+  intakes[0]?.pay(1500);
+  const turns = intakes.map((intake) => intake.takeTurn());
+  expect([new Set(turns).size, Math.min(...turns)]).toEqual([3, intakes[0]?.roomAt]);
+  const alone = new Intake(rates, '10.0.0.2');
+  alone.pay(1500);
+  expect([alone.takeTurn(), alone.takeTurn()]).toEqual([alone.roomAt, alone.roomAt]);
+});
+
 test('[LIM27] idle uids and addresses are forgotten', () => {
   const { platform, rates } = ratesOf({ bytes: 1000, addressBytes: 1000 });
   for (let n = 0; n < 3000; n++) {

@@ -51,14 +51,18 @@ export class Intake {
     return Math.max(this.#own.roomAt, this.#ofAddress.roomAt, this.#pausedUntil);
   }
 
+  /** When to check again; each call gives another time, so that those who wait for the same rate do not all read at once. */
+  takeTurn(): number {
+    const later = this.#own.roomAt > this.#ofAddress.roomAt ? this.#own : this.#ofAddress;
+    return Math.max(later.takeTurn(), this.#pausedUntil);
+  }
+
   /** Charges bytes received. */
   pay(bytes: number): void {
     const now = this.#rates.clock.monotonic();
     this.#own.pay(bytes, now);
     this.#ofAddress.payShare(bytes, now);
-    const wasOver = this.isOver;
-    this.isOver = this.roomAt > now;
-    if (this.isOver && !wasOver) this.#report(now);
+    this.#check(now);
   }
 
   /**
@@ -87,8 +91,14 @@ export class Intake {
 
   /** Checks again whether it may read. */
   recheck(): boolean {
-    this.isOver = this.roomAt > this.#rates.clock.monotonic();
+    this.#check(this.#rates.clock.monotonic());
     return this.isOver;
+  }
+
+  #check(now: number): void {
+    const wasOver = this.isOver;
+    this.isOver = this.roomAt > now;
+    if (this.isOver && !wasOver) this.#report(now);
   }
 
   /** The uid is known: it pays from now on, without the debt so far. */

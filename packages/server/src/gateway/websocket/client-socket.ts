@@ -4,6 +4,11 @@ import { WebSocket } from 'ws';
 
 /** What a socket reports to its connection. */
 export interface SocketEvents {
+  /**
+   * How many of the bytes that have arrived may be parsed now. 0: none, and the socket is paused;
+   * they come again when it is resumed.
+   */
+  admit(bytes: number): number;
   /** Bytes have arrived and are parsed next. */
   arrived(bytes: number): void;
   received(data: Buffer, isBinary: boolean): void;
@@ -25,10 +30,13 @@ export const closedWithoutCode = 1005;
 export const closedWithoutFrame = 1006;
 
 const owner = Symbol('owner');
+const parse = Symbol('parse');
 
 /** A socket with a reference to its WebSocket. */
 interface OwnedSocket extends Socket {
   [owner]?: SocketEvents;
+  /** The listener of `ws`, which parses a chunk. */
+  [parse]?: ((chunk: Buffer) => void) | undefined;
 }
 
 /**
@@ -41,9 +49,14 @@ export class ClientSocket extends WebSocket {
   /** `socket`: the underlying one. */
   attach(events: SocketEvents, socket: Socket): void {
     this.events = events;
-    (socket as OwnedSocket)[owner] = events;
-    // Before `ws` sees the data, so that it is charged first.
-    socket.prependListener('data', onData);
+    const owned: OwnedSocket = socket;
+    owned[owner] = events;
+    // `ws` is passed the data by `onData`, so that it is charged first and may be left unread.
+    const [listener] = socket.listeners('data');
+    owned[parse] = listener as (chunk: Buffer) => void;
+    socket.on('data', onData).off('data', owned[parse]);
+    // Before `ws`, which would parse what a paused socket still holds.
+    socket.prependListener('close', dropUnread);
     this.on('message', onMessage);
     this.on('ping', onPing);
     this.on('pong', onPong);
@@ -62,13 +75,26 @@ export class ClientSocket extends WebSocket {
 
 /** What still arrives is dropped unread: only `arrived` is called, so that it is paid for. */
 export function dropInput(socket: Socket): void {
-  for (const listener of socket.listeners('data')) {
-    if (listener !== onData) socket.off('data', listener as () => void);
-  }
+  (socket as OwnedSocket)[parse] = undefined;
 }
 
 function onData(this: OwnedSocket, chunk: Buffer): void {
-  this[owner]?.arrived(chunk.length);
+  const events = this[owner];
+  let rest = chunk;
+  while (events && rest.length > 0) {
+    const bytes = events.admit(rest.length);
+    if (bytes === 0) {
+      this.unshift(rest);
+      return;
+    }
+    events.arrived(bytes);
+    this[parse]?.(bytes < rest.length ? rest.subarray(0, bytes) : rest);
+    rest = rest.subarray(bytes);
+  }
+}
+
+function dropUnread(this: Socket): void {
+  if (this.readableLength > 0) this.read(this.readableLength);
 }
 
 function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {

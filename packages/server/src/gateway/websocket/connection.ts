@@ -39,6 +39,12 @@ const worthTiming = 32 * 1024;
 const largestChunk = 64 * 1024;
 
 /**
+ * Bytes that are parsed at once before the socket is initialized: some hundred pings, after which
+ * it may be over its rate.
+ */
+const greetingPiece = 4096;
+
+/**
  * Milliseconds that a client being closed by the server has to read the remaining output and the
  * reason.
  */
@@ -147,6 +153,18 @@ export class Connection
     return this.#intake.isOver || (this.#backlog !== undefined && !this.congested);
   }
 
+  admit(bytes: number): number {
+    if (this.#state === 'closing') return bytes;
+    // Others of its uid or address may have used up the rate.
+    if (this.#intake.recheck()) {
+      this.#pauseReading();
+      return 0;
+    }
+    if (this.#session.initialized) return bytes;
+    // What waits for the session would only be more.
+    return this.#backlog ? 0 : Math.min(bytes, greetingPiece);
+  }
+
   arrived(bytes: number): void {
     this.#heartbeat?.heard();
     this.#intake.pay(bytes);
@@ -162,7 +180,7 @@ export class Connection
     this.#deps.metrics.received(data.length);
     this.#messageComplete(data.length);
     if (isBinary) this.close(closeCodes.unsupported);
-    else if (!this.#backlog && this.#admit(data.length)) this.#handle(data);
+    else if (!this.#backlog && this.#grant(data.length)) this.#handle(data);
     else this.#queue(data);
   }
 
@@ -215,7 +233,7 @@ export class Connection
   /** The rate limit may allow input again. */
   onRateRecovered(): void {
     if (this.#intake.recheck()) {
-      this.#deps.rateTimers.set(this, this.#intake.roomAt);
+      this.#deps.rateTimers.set(this, this.#intake.takeTurn());
       return;
     }
     if (this.#state === 'closing') {
@@ -238,7 +256,7 @@ export class Connection
     if (!backlog || this.#proceeding) return;
     this.#proceeding = true;
     let next = 0;
-    while (next < backlog.length && this.open && this.#admit(backlog[next]?.length ?? 0)) {
+    while (next < backlog.length && this.open && this.#grant(backlog[next]?.length ?? 0)) {
       const data = backlog[next++];
       if (!data) continue;
       this.#held.unqueue(data.length);
@@ -336,6 +354,7 @@ export class Connection
   /** Cuts the socket off without a close frame. */
   terminate(): void {
     this.closing(closedWithoutFrame);
+    dropInput(this.#socket);
     this.#ws.terminate();
   }
 
@@ -383,7 +402,7 @@ export class Connection
   }
 
   /** Takes a message in this tick's quota, if the session can handle one. */
-  #admit(bytes: number): boolean {
+  #grant(bytes: number): boolean {
     // `proceed` follows from the session when it is free again, and from `onRateRecovered`.
     if (this.#session.busy || this.#intake.isOver) return false;
     const { inputQuota } = this.#deps;
@@ -434,7 +453,7 @@ export class Connection
   /** Stops reading until there is room. */
   #pauseReading(): void {
     this.#ws.pause();
-    this.#deps.rateTimers.set(this, this.#intake.roomAt);
+    this.#deps.rateTimers.set(this, this.#intake.takeTurn());
   }
 
   #handle(data: Buffer): void {
