@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { asApp, claimsOf, post } from '../../harness/auth.js';
 import { Client } from '../../harness/client.js';
@@ -123,6 +124,14 @@ test('[AUT13] the secret may be in the body, and never in the URL', async () => 
   const large = { ...order, secret: testSecret, more: 'x'.repeat(70_000) };
   expect((await post(at('/auth/tokens'), { body: large })).status).toBe(403);
   expect((await asApp(at('/auth/tokens'), large)).status).toBe(200);
+  // A compressed one may be large.
+  const compressed = async (more: Record<string, string>) => {
+    const headers = { 'content-encoding': 'gzip', ...more };
+    const body = gzipSync(JSON.stringify({ ...order, secret: testSecret }));
+    return (await fetch(at('/auth/tokens'), { method: 'POST', headers, body })).status;
+  };
+  expect(await compressed({})).toBe(403);
+  expect(await compressed({ 'x-really-secret': testSecret })).toBe(200);
 });
 
 test('[AUT5] logout revokes this token and no other, for good', async () => {
