@@ -22,13 +22,16 @@ function isSuspicious(text: string): boolean {
 }
 
 /**
- * The members of these objects and lists that were rounded to whole numbers; without rounded
- * numbers deeper inside.
+ * The members of these objects and lists that were rounded to whole numbers, those of lists by
+ * their index; without rounded numbers deeper inside.
  */
-const rounded = new WeakMap<object, Set<string>>();
+const rounded = new WeakMap<object, Members>();
+
+/** A single one needs no set. */
+type Members = Set<string | number> | string | number;
 
 /** For containers without such members. */
-const none = new Set<string>();
+const none = new Set<string | number>();
 
 /**
  * `JSON.parse` that remembers the numbers that it rounded to whole ones, such as 9007199254740990.9
@@ -40,7 +43,9 @@ export function parseJson(text: string): unknown {
 
 /** Whether this number is a whole one, but not the one that was written. */
 export function isRounded(container: object, member: string | number): boolean {
-  return rounded.get(container)?.has(String(member)) ?? false;
+  const members = rounded.get(container);
+  const sought = Array.isArray(container) ? Number(member) : String(member);
+  return typeof members === 'object' ? members.has(sought) : members === sought;
 }
 
 /** Whether any number in the value was rounded to a whole one. */
@@ -67,8 +72,9 @@ const remembering: Finder = {
   },
   found: (container, member) => {
     const members = rounded.get(container);
-    if (members === undefined || members === none) rounded.set(container, new Set([member]));
-    else members.add(member);
+    if (members === undefined || members === none) rounded.set(container, member);
+    else if (typeof members === 'object') members.add(member);
+    else rounded.set(container, new Set([members, member]));
   },
 };
 
@@ -78,9 +84,7 @@ export function isRoundedFrom(source: string, value: number): boolean {
   const written = decimalOf(source);
   if (written.digits === '') return false;
   if (written.power < 0) return true;
-  const printed = decimalOf(String(value));
-  const isPrinted = written.digits === printed.digits && written.power === printed.power;
-  return !isPrinted && BigInt(written.digits) * 10n ** BigInt(written.power) !== magnitudeOf(value);
+  return !(isSame(written, decimalOf(String(value))) || isSame(written, exactDecimalOf(value)));
 }
 
 interface Decimal {
@@ -90,13 +94,37 @@ interface Decimal {
   readonly power: number;
 }
 
-/** Parses a number without its sign. */
+/**
+ * Parses a number without its sign. A message may have a hundred thousand of them: regular
+ * expressions and products of `BigInt` would take several times as long.
+ */
 function decimalOf(source: string): Decimal {
-  const [, whole = '', fraction = '', exponent = '0'] = number.exec(source) ?? [];
+  const mark = Math.max(source.indexOf('e'), source.indexOf('E'));
+  const mantissa = mark < 0 ? source : source.slice(0, mark);
+  const point = mantissa.indexOf('.');
+  const start = mantissa.startsWith('-') ? 1 : 0;
+  const whole = mantissa.slice(start, point < 0 ? undefined : point);
+  const fraction = point < 0 ? '' : mantissa.slice(point + 1);
   const all = `${whole}${fraction}`;
   const end = lengthWithoutZeros(all);
-  const digits = all.slice(0, end).replace(/^0+/, '');
-  return { digits, power: Number(exponent) - fraction.length + all.length - end };
+  const exponent = mark < 0 ? 0 : Number(source.slice(mark + 1));
+  return {
+    digits: all.slice(Math.min(leadingZeros(all), end), end),
+    power: exponent - fraction.length + all.length - end,
+  };
+}
+
+/** Of a whole number, with all of its digits. */
+const exactDecimalOf = (value: number): Decimal => decimalOf(String(BigInt(value)));
+
+function isSame(a: Decimal, b: Decimal): boolean {
+  return a.digits === b.digits && a.power === b.power;
+}
+
+function leadingZeros(digits: string): number {
+  let count = 0;
+  while (digits[count] === '0') count += 1;
+  return count;
 }
 
 /** Without a regular expression: one anchored at the end is quadratic in a run of zeros. */
@@ -104,12 +132,6 @@ function lengthWithoutZeros(digits: string): number {
   let end = digits.length;
   while (digits[end - 1] === '0') end -= 1;
   return end;
-}
-
-const number = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
-
-function magnitudeOf(value: number): bigint {
-  return BigInt(Math.abs(value));
 }
 
 /**

@@ -32,7 +32,8 @@ export interface Finder {
   isWanted(source: string, value: number): boolean;
   /** A container with such a number at any depth; called once per container. */
   holds(container: object): void;
-  found(container: object, member: string): void;
+  /** `member`: of a list, its index. */
+  found(container: object, member: string | number): void;
 }
 
 /**
@@ -142,8 +143,8 @@ export class NumberScan {
     return fits ? child : undefined;
   }
 
-  #memberOf({ isList, index, nameStart, nameEnd }: Level): string {
-    return isList ? String(index) : (JSON.parse(this.#text.slice(nameStart, nameEnd)) as string);
+  #memberOf({ isList, index, nameStart, nameEnd }: Level): string | number {
+    return isList ? index : (JSON.parse(this.#text.slice(nameStart, nameEnd)) as string);
   }
 
   #mark(): void {
