@@ -5,6 +5,7 @@ import { InputQuota } from './dispatch/input-quota.js';
 import { PricedResponses } from './dispatch/priced-responses.js';
 import { TickQuota } from './dispatch/tick-quota.js';
 import { GatewayMetrics } from './gateway-metrics.js';
+import { RequestTurns } from './http/request-turns.js';
 import { AddressRates } from './limits/address-rates.js';
 import { CommandRates } from './limits/command-rates.js';
 import { ConnectionCount, type NodeCount } from './limits/connection-count.js';
@@ -48,6 +49,8 @@ export interface AppDeps
   /** Turns within a tick of the event loop. */
   readonly tickQuota: TickQuota;
   readonly inputQuota: InputQuota;
+  /** When bodies of HTTP requests are parsed. */
+  readonly bodyTurns: RequestTurns;
   readonly pricedResponses: PricedResponses;
 
   readonly count: ConnectionCount;
@@ -83,6 +86,7 @@ export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps): App
       limit: shared.alone ? Number.POSITIVE_INFINITY : limits.messagesPerTick,
     }),
     inputQuota: new InputQuota({ bytes: limits.bytesPerTick }),
+    bodyTurns: new RequestTurns(platform.clock),
     pricedResponses: new PricedResponses({ tickBytes: limits.bytesPerTick, platform }),
     count: new ConnectionCount(limits, shared.node),
     connections: new Connections({ platform, egress, settle }),

@@ -7,7 +7,7 @@ import type { AppDeps } from '../app-deps.js';
 import { Intake } from '../limits/intake.js';
 import { type InputHolder, perPiece } from '../limits/unread-input.js';
 import { RefusedRequest, refusals } from '../server/http-refusal.js';
-import { type JsonLimits, parseMessage } from '../websocket/parse-message.js';
+import { parseCharged, worthTiming } from '../websocket/parse-message.js';
 import { knownUid } from './auth/caller.js';
 
 /** Milliseconds in which part of a body has to arrive, and the size of that part. */
@@ -158,14 +158,22 @@ function tooLarge(): Error {
 
 /**
  * Rule HTTP4: a body is JSON whatever its Content-Type; with the number of members of its objects.
- * `undefined` if there is none.
+ * `undefined` if there is none. Large ones take turns, since many may end at the same moment, and
+ * what they cost is charged to the sender.
  */
-export function parsedBody(
+export async function parsedBody(
   body: unknown,
-  limits: JsonLimits,
-): { readonly message: JsonObject; readonly members: number } | undefined {
+  deps: AppDeps,
+  { raw }: FastifyRequest,
+): Promise<{ readonly message: JsonObject; readonly members: number } | undefined> {
   if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
-  const parsed = parseMessage(body, limits);
+  const address = deps.addresses.of(raw);
+  if (body.length >= worthTiming) {
+    await new Promise<void>((resolve) => deps.bodyTurns.take(address, resolve));
+  }
+  const intake = Intake.ofRequest(deps.intakes, { address, uid: knownUid(raw) });
+  const parsed = parseCharged(body, deps, intake);
+  intake.end();
   if (parsed.kind === 'message') return parsed;
   if (parsed.kind === 'malformed') throw fail('json.malformed');
   throw fail.invalid(parsed.member, parsed.detail);

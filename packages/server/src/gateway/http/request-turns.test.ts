@@ -1,5 +1,7 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { openTestGateway } from '../gateway.fixture.js';
+import { Intake } from '../limits/intake.js';
 import { RequestTurns } from './request-turns.js';
 
 test('[LIM48] requests begin for some time in a tick, the rest later, one of each address in turn', async () => {
@@ -48,4 +50,30 @@ test.each<[what: string, work: (done: () => void) => void]>([
   }
   expect(most).toBeGreaterThan(1);
   expect(most).toBeLessThanOrEqual(4);
+});
+
+test('[LIM27] [LIM48] bodies are parsed in turns, and the time that it takes is charged, for those without a token too', async () => {
+  const server = await openTestGateway();
+  const taken = vi.spyOn(RequestTurns.prototype, 'take');
+  const paid = vi.spyOn(Intake.prototype, 'payParsed');
+  const token = await server.tokens.mint({ uid: 'amal' });
+  const post = async (path: string, body: string) => {
+    const headers = { authorization: `Bearer ${token}` };
+    taken.mockClear();
+    await (await fetch(`${server.url}${path}`, { method: 'POST', headers, body })).text();
+    // One is that of the request itself.
+    return taken.mock.calls.length - 1;
+  };
+  const filler = 'x'.repeat(1100);
+  for (const path of ['/auth/tokens', '/v0.1/users']) {
+    expect(await post(path, '{}')).toBe(0);
+    expect(paid).not.toHaveBeenCalled();
+    for (const body of [`{"a":"${filler}"}`, `{"a":"${filler}"`]) {
+      expect(await post(path, body)).toBe(1);
+      expect(paid.mock.lastCall?.[0]).toMatchObject({ bytes: body.length });
+      paid.mockClear();
+    }
+  }
+  for (const spy of [taken, paid]) spy.mockRestore();
+  await server.close();
 });

@@ -34,6 +34,9 @@ export const headerPrice = 8;
 /** Minimum price of a millisecond of parsing, in bytes: some messages are built to be slow. */
 export const bytesPerMillisecond = 64 * 1024;
 
+/** Bytes of a message that are parsed in a millisecond at least, on a slow machine. */
+export const slowest = 1024;
+
 /** Price of a member beyond the free ones of a message: checking and storing it takes longer than its bytes show. */
 export const bytesPerMember = 1024;
 /** A batch of a thousand objects with ten fields each pays only for its bytes and its commands. */

@@ -53,6 +53,14 @@ test('[LIM27] a message that is slow to parse costs more than its bytes', () => 
   expect([intake.isOver, intake.roomAt]).toEqual([true, ((17 * 64) / 1024) * 1000 - 1000]);
 });
 
+test('[LIM27] time in which the process stood still is not charged', () => {
+  const { rates } = ratesOf({ bytes: 1024 * 1024 });
+  const intake = new Intake(rates, '10.0.0.1');
+  intake.admit('u');
+  intake.payParsed({ bytes: 16 * 1024, time: 10_000, members: 0 });
+  expect(intake.isOver).toBe(false);
+});
+
 test('[LIM27] so does a message with more than 10,000 members', () => {
   const { rates } = ratesOf({ bytes: 1024 * 1024 });
   const intake = new Intake(rates, '10.0.0.1');

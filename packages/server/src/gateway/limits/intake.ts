@@ -5,6 +5,7 @@ import {
   freeMembers,
   type IntakeBucket,
   type IntakeRates,
+  slowest,
 } from './intake-rates.js';
 
 export interface ParsingCost {
@@ -75,11 +76,13 @@ export class Intake {
 
   /**
    * Charges what a large message costs beyond its bytes, which are paid for already: the time in
-   * milliseconds that parsing took, or its members if these cost more.
+   * milliseconds that parsing took, or its members if these cost more. No message takes longer than
+   * `slowest`: that was something else.
    */
   payParsed({ bytes, time, members }: ParsingCost): void {
     const ofMembers = (members - freeMembers) * bytesPerMember;
-    const extra = Math.max(time * bytesPerMillisecond, ofMembers) - bytes;
+    const ofTime = Math.min(time, bytes / slowest) * bytesPerMillisecond;
+    const extra = Math.max(ofTime, ofMembers) - bytes;
     if (extra > 0) this.pay(extra);
   }
 

@@ -19,7 +19,7 @@ import { deflatedFrame } from './deflated-frames.js';
 import { FrameHeaders } from './frame-headers.js';
 import { Heartbeat, type HeartbeatClient, ticksToRead } from './heartbeat.js';
 import { HeldInput } from './held-input.js';
-import { type ParsedMessage, parseMessage } from './parse-message.js';
+import { type ParsedMessage, parseCharged } from './parse-message.js';
 import { errorText, fixedFrames, pingFrame, pongFrame } from './response.js';
 import { Session, type SessionSocket } from './session.js';
 import { SocketWriter, type SocketWriterOwner } from './socket-writer.js';
@@ -31,9 +31,6 @@ export interface ConnectionOptions {
   /** The client takes compressed frames. */
   readonly deflates: boolean;
 }
-
-/** Message size in bytes from which the time to parse it is measured. */
-const worthTiming = 32 * 1024;
 
 /** Bytes that the system delivers at once. */
 const largestChunk = 64 * 1024;
@@ -476,15 +473,7 @@ export class Connection
   }
 
   #parse(data: Buffer): ParsedMessage {
-    const { platform, limits } = this.#deps;
-    if (data.length < worthTiming) return parseMessage(data, limits);
-    const begun = platform.clock.monotonic();
-    const parsed = parseMessage(data, limits);
-    this.#intake.payParsed({
-      bytes: data.length,
-      time: platform.clock.monotonic() - begun,
-      members: parsed.kind === 'message' ? parsed.members : 0,
-    });
+    const parsed = parseCharged(data, this.#deps, this.#intake);
     if (this.#intake.isOver) this.#pauseReading();
     return parsed;
   }

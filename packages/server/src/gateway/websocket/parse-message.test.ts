@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseMessage } from './parse-message.js';
+import { parseCharged, parseMessage } from './parse-message.js';
 
 const jsonLimits = { depth: 4, keyLength: 10 };
 const parse = (text: string) => parseMessage(Buffer.from(text), jsonLimits);
@@ -70,4 +70,24 @@ test('[LIM8] the length of a name is limited at any level', () => {
 test('[SES7] a member named __proto__ is data and changes nothing else', () => {
   const parsed = parse('{"__proto__":{"tag":7},"x":1}');
   expect(parsed.kind === 'message' && parsed.message.tag).toBe(undefined);
+});
+
+test.each([
+  ['a message', '{"a":{"b":"…"}}', { members: 2 }],
+  ['what is no JSON', '{"a":"…"', { members: 0 }],
+  ['what exceeds a limit', `{"a":{"${'k'.repeat(300)}":"…"}}`, { members: 0 }],
+])('[LIM27] the time to parse %s is charged, unless it is short', (_what, text, cost) => {
+  let now = 0;
+  const platform = { clock: { monotonic: () => now++ } };
+  const charged: object[] = [];
+  const intake = { payParsed: (paid: object) => charged.push(paid) };
+  const limits = { depth: 64, keyLength: 256 };
+  const [short, long] = [10, 1100].map((length) =>
+    Buffer.from(text.replace('…', 'x'.repeat(length))),
+  );
+  for (const bytes of [short, long]) {
+    if (!bytes) continue;
+    expect(parseCharged(bytes, { platform, limits }, intake)).toEqual(parseMessage(bytes, limits));
+  }
+  expect(charged).toEqual([{ bytes: long?.length, time: 1, ...cost }]);
 });

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '@really/protocol';
+import type { Clock } from '../../platform/platform.js';
+import type { Intake } from '../limits/intake.js';
 
 export type ParsedMessage =
   /** `members`: number of members of all its objects; 0 for a short message. */
@@ -22,6 +24,32 @@ export interface JsonLimits {
   readonly depth: number;
   /** Characters of a member's name. */
   readonly keyLength: number;
+}
+
+/** Size in bytes from which the time to parse a message is measured. */
+export const worthTiming = 1024;
+
+/** Where it is parsed. */
+export interface ParsingDeps {
+  readonly platform: { readonly clock: Pick<Clock, 'monotonic'> };
+  readonly limits: JsonLimits;
+}
+
+/** As `parseMessage`, and charges what that costs beyond its bytes (rule LIM27). */
+export function parseCharged(
+  bytes: Buffer,
+  { platform, limits }: ParsingDeps,
+  intake: Pick<Intake, 'payParsed'>,
+): ParsedMessage {
+  if (bytes.length < worthTiming) return parseMessage(bytes, limits);
+  const begun = platform.clock.monotonic();
+  const parsed = parseMessage(bytes, limits);
+  intake.payParsed({
+    bytes: bytes.length,
+    time: platform.clock.monotonic() - begun,
+    members: parsed.kind === 'message' ? parsed.members : 0,
+  });
+  return parsed;
 }
 
 const malformed: ParsedMessage = { kind: 'malformed' };

@@ -32,7 +32,8 @@ export function authRoute(app: FastifyInstance, deps: AppDeps, route: AuthRoute)
   };
   for (const url of [path, `${path}/`]) {
     app.post<{ Body: unknown }>(url, { bodyLimit, onRequest }, async (request, reply) => {
-      const response = await run(parsedBody(request.body, deps.limits)?.message, request);
+      const body = await parsedBody(request.body, deps, request);
+      const response = await run(body?.message, request);
       return sendJson(reply, 200, JSON.stringify(response));
     });
   }

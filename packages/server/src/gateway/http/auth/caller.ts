@@ -5,7 +5,6 @@ import type { TokenIdentity } from '../../../auth/token-identity.js';
 import { chargeScriptsToOwner } from '../../../queries/owner.js';
 import type { AppDeps } from '../../app-deps.js';
 import { costOfMembers } from '../../dispatch/message-cost.js';
-import { Intake } from '../../limits/intake.js';
 import { networkOf } from '../../server/address-network.js';
 
 /** The sender of an HTTP request. */
@@ -43,17 +42,14 @@ export async function callerOf(request: FastifyRequest, deps: AppDeps): Promise<
 }
 
 /**
- * Charges what a body costs beyond its bytes and the one command that are paid for already (rules
- * LIM21 and LIM27). Throws 429 over the rate limit of commands.
+ * Charges the members of a body beyond the one command that is paid for already (rule LIM21). Throws
+ * 429 over the rate limit of commands.
  */
 export async function payMembers(
   { address, auth }: Caller,
   members: number,
   deps: AppDeps,
 ): Promise<void> {
-  const intake = Intake.ofRequest(deps.intakes, { address, uid: auth.uid });
-  intake.payParsed({ bytes: 0, time: 0, members });
-  intake.end();
   const more = costOfMembers(members) - 1;
   if (more > 0) await demandRate(deps, { address, uid: auth.uid }, more);
 }

@@ -162,7 +162,7 @@ class RestRoutes {
     const { method, headers } = request;
     const { limits } = this.#deps;
     const takesBody = method === 'POST' || method === 'PATCH';
-    const body = takesBody ? parsedBody(request.body, limits) : undefined;
+    const body = takesBody ? await parsedBody(request.body, this.#deps, request) : undefined;
     if (body) await payMembers(caller, body.members, this.#deps);
     return { method, target, bodyCommand, query, headers, body: body?.message, limits };
   }
