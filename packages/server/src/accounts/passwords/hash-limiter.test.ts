@@ -7,11 +7,12 @@ function setUp(waiting: number) {
   const slots = new HashLimiter({ concurrency: 1, maxWaiting: waiting, platform });
   const done: string[] = [];
   const running: (() => void)[] = [];
-  const ask = (key: string, isKnown = false) => {
+  const ask = (network: string, account?: string) => {
+    const name = account ?? network;
     const work = () => new Promise<void>((resolve) => running.push(resolve));
-    void slots.run(work, { key, isKnown }).then(
-      () => done.push(key),
-      () => done.push(`${key} refused`),
+    void slots.run(work, { network, account }).then(
+      () => done.push(name),
+      () => done.push(`${name} refused`),
     );
   };
   const finish = async (count: number) => {
@@ -40,9 +41,27 @@ test('[PWD12] requesters with the fewest recent hashes go first', async () => {
 test('[PWD12] a requester that logged in recently goes first', async () => {
   const { ask, finish } = setUp(100);
   for (let n = 0; n < 5; n++) ask(`stranger ${n}`);
-  ask('owner', true);
+  ask('home', 'owner');
   expect((await finish(2)).at(-1)).toBe('owner');
   await finish(5);
+});
+
+test('[PWD12] one address is not ahead of the others with many accounts of its own', async () => {
+  const { platform, ask, finish } = setUp(1000);
+  for (let n = 0; n < 100; n++) ask('greedy', `account ${n}`);
+  ask('home', 'owner');
+  ask('stranger');
+  const order = await finish(102);
+  expect(order.indexOf('owner')).toBe(1);
+  expect(order.indexOf('stranger')).toBeLessThan(65);
+  // However many there were, that is over after some minutes.
+  for (let n = 0; n < 900; n++) ask('greedy', `account ${n}`);
+  await finish(900);
+  platform.advance(600_000);
+  ask('busy');
+  ask('stranger');
+  ask('greedy', 'account 1');
+  expect(await finish(3)).toEqual(['busy', 'account 1', 'stranger']);
 });
 
 test('[PWD12] where too many wait, the one that would go last is refused', async () => {

@@ -20,26 +20,36 @@ const maxWait = 5000;
 /** Milliseconds by which each hash delays the requester's next one. */
 const hashPenalty = 6000;
 
+/**
+ * Milliseconds by which each hash for a known account delays the next one for any known account of
+ * its network: everybody may sign up for many.
+ */
+const knownPenalty = 1000;
+
 /** Milliseconds by which known requesters are ahead of others. */
 const knownHeadStart = 60_000;
+
+/** Milliseconds of delay at most, however many hashes there were. */
+const longestDelay = 600_000;
 
 /** Number of requesters above which forgotten ones are removed. */
 const fewRequesters = 1024;
 
-/** The requester of a hash: its network, with the account if that is known to log in from there. */
+/** The requester of a hash. */
 export interface HashRequester {
-  readonly key: string;
-  readonly isKnown?: boolean | undefined;
+  readonly network: string;
+  /** The account, if it is known to log in from there. */
+  readonly account?: string | undefined;
 }
 
-const anyRequester: HashRequester = { key: '' };
+const anyRequester: HashRequester = { network: '' };
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /**
  * Limits concurrent password hashes. Further requests wait, and are refused with 503 where too many
  * are ahead of them, or after a timeout (rule PWD9). Requesters with the fewest recent
- * hashes go first, so a flood waits behind occasional requests.
+ * hashes go first, so a flood waits behind occasional requests (rule PWD12).
  */
 export class HashLimiter {
   readonly #options: HashLimiterOptions;
@@ -98,12 +108,21 @@ export class HashLimiter {
     }
   }
 
-  #priorityOf({ key, isKnown }: HashRequester): number {
+  #priorityOf({ network, account }: HashRequester): number {
     const now = this.#options.platform.clock.monotonic();
-    const priority = Math.max(now, this.#settledAt.get(key) ?? now);
-    this.#settledAt.set(key, priority + hashPenalty);
     if (this.#settledAt.size >= this.#sweepAt) this.#forget(now);
-    return isKnown ? priority - knownHeadStart : priority;
+    if (account === undefined) return this.#delay(network, hashPenalty, now);
+    const ofAccount = this.#delay(`${network} ${account}`, hashPenalty, now);
+    const ofNetwork = this.#delay(`${network} known`, knownPenalty, now);
+    return Math.max(ofAccount, ofNetwork) - knownHeadStart;
+  }
+
+  /** When the hashes of this key so far are paid off; delays those that follow. */
+  #delay(key: string, penalty: number, now: number): number {
+    const settledAt = Math.max(now, this.#settledAt.get(key) ?? now);
+    const delayed = Math.min(settledAt, now + longestDelay);
+    this.#settledAt.set(key, delayed + penalty);
+    return delayed;
   }
 
   #forget(now: number): void {

@@ -107,7 +107,7 @@ function addRoute(app: FastifyInstance, route: AccountRoute, deps: AppDeps): voi
     run: async (body = {}, request) => {
       const address = addresses.of(request.raw);
       const caller = async () => (await callerOf(request, deps)).auth;
-      const requester = { key: networkOf(address) };
+      const requester = { network: networkOf(address) };
       const call = { body, address, requester, caller };
       if (!isLogin) return await run(call);
       return await tryPassword(call, request);
@@ -121,8 +121,8 @@ function addRoute(app: FastifyInstance, route: AccountRoute, deps: AppDeps): voi
     logins.assertGranted(passwords.take(address, account, raw));
     if (account === undefined) return await run(call);
     const isKnown = passwords.isKnown(address, account);
-    const key = isKnown ? `${call.requester.key} ${account}` : call.requester.key;
-    const response = await run({ ...call, requester: { key, isKnown } });
+    const requester = isKnown ? { ...call.requester, account } : call.requester;
+    const response = await run({ ...call, requester });
     passwords.succeeded(address, account);
     return response;
   }
