@@ -5,7 +5,6 @@ import type { Timer } from '../../platform/platform.js';
 import type { AppDeps } from '../app-deps.js';
 import type { InputSource } from '../dispatch/input-quota.js';
 import { Intake } from '../limits/intake.js';
-import { headerPrice } from '../limits/intake-rates.js';
 import type { InputHolder } from '../limits/unread-input.js';
 import {
   type ClientSocket,
@@ -16,7 +15,7 @@ import {
 } from './client-socket.js';
 import type { OpenConnection } from './connections.js';
 import { deflatedFrame } from './deflated-frames.js';
-import { FrameHeaders } from './frame-headers.js';
+import { FrameHeaders, InflatedBytes } from './frame-headers.js';
 import { Heartbeat, type HeartbeatClient, ticksToRead } from './heartbeat.js';
 import { HeldInput } from './held-input.js';
 import { type ParsedMessage, parseCharged } from './parse-message.js';
@@ -72,7 +71,7 @@ export class Connection
   readonly #session: Session;
   readonly #intake: Intake;
   readonly #held: HeldInput;
-  readonly #frameHeaders = new FrameHeaders();
+  readonly #unpaid: FrameHeaders | InflatedBytes;
   readonly #deflates: boolean;
   readonly #openedAt: number;
   #activeAt: number;
@@ -97,6 +96,7 @@ export class Connection
     this.#deps = deps;
     this.#ws = ws;
     this.#deflates = deflates;
+    this.#unpaid = deflates ? new InflatedBytes() : new FrameHeaders();
     this.#socket = socket;
     this.#writer = new SocketWriter(deps.egress, socket, this);
     this.#session = new Session(deps, this);
@@ -167,7 +167,7 @@ export class Connection
     this.#intake.pay(bytes);
     if (this.#intake.isOver) this.#pauseReading();
     if (this.#state === 'closing') return;
-    this.#frameHeaders.arrived(bytes);
+    this.#unpaid.arrived(bytes);
     if (this.#held.arrived(bytes)) this.#countUnfinished();
   }
 
@@ -430,15 +430,14 @@ export class Connection
 
   /** A message of this size is complete. */
   #messageComplete(bytes: number): void {
-    const needless = this.#frameHeaders.message(bytes);
-    // Compressed ones become larger, and are complete only after the next chunk has arrived.
-    if (needless > 0 && !this.#deflates) this.pay(needless * headerPrice);
+    const unpaid = this.#unpaid.message(bytes);
+    if (unpaid > 0) this.pay(unpaid * this.#unpaid.price);
     this.#held.messageComplete();
   }
 
   /** It was a control frame, which is not kept. */
   #discountControlFrame({ length }: Buffer): void {
-    this.#frameHeaders.control(length);
+    this.#unpaid.control(length);
     this.#held.controlFrame(length);
   }
 

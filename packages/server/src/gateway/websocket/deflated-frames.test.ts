@@ -4,7 +4,15 @@ import { inflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { encodeFrame } from '../../live/push/frame.js';
-import { openTestGateway, RawClient, type TestSetup, upgradeRequest } from '../gateway.fixture.js';
+import { Readings } from '../../platform/readings.fixture.js';
+import { simulatedPlatform } from '../../platform/simulated.js';
+import {
+  noRates,
+  openTestGateway,
+  RawClient,
+  type TestSetup,
+  upgradeRequest,
+} from '../gateway.fixture.js';
 import { deflatedFrame } from './deflated-frames.js';
 
 /** Text that compresses as well as typical JSON. */
@@ -89,6 +97,25 @@ describe('a server that compresses', () => {
     expect((await ask(echo(textOf(20_000)))).body?.text).toBe(textOf(20_000));
     const read = (socket as unknown as { _socket: { bytesRead: number } })._socket.bytesRead;
     expect(read).toBeGreaterThan(20_000);
+    socket.close();
+  });
+
+  test('[CON7] [LIM27] a compressed message costs what it becomes, another one no more than its bytes', async () => {
+    const platform = simulatedPlatform({ seed: 1, now: Date.UTC(2026, 0, 1) });
+    const metrics = new Readings();
+    const rates = { ...noRates, bytes: 70_000 };
+    const setup = { platform, metrics, config: { deflate: true, rates } };
+    const { socket, ask } = await connect(setup);
+    const refused = () => metrics.read('really_limit_refused_total');
+    const text = textOf(20_000);
+    socket.send(JSON.stringify(echo(text)), { compress: false });
+    await once(socket, 'message');
+    await ask(echo(text));
+    expect(refused()).toBe(0);
+    const answered = ask(echo(text));
+    while (refused() === 0) await new Promise((resolve) => setImmediate(resolve));
+    platform.advance(60_000);
+    expect((await answered).body?.text).toBe(text);
     socket.close();
   });
 

@@ -1,3 +1,5 @@
+import { headerPrice } from '../limits/intake-rates.js';
+
 /** Of a client's frame without payload, with its mask. */
 const shortHeader = 6;
 
@@ -11,6 +13,11 @@ export class FrameHeaders {
   #rest = 0;
   /** Of the current chunk, of which the end is not parsed yet. */
   #chunk = 0;
+
+  /** Of a byte. */
+  get price(): number {
+    return headerPrice;
+  }
 
   arrived(bytes: number): void {
     this.#rest += this.#chunk;
@@ -37,4 +44,33 @@ export class FrameHeaders {
 function headerOf(size: number): number {
   if (size < 126) return shortHeader;
   return size < 65_536 ? shortHeader + 2 : shortHeader + 8;
+}
+
+/**
+ * In place of `FrameHeaders` where messages may be compressed: finds out by how many bytes they are
+ * larger than all that was charged on arrival.
+ */
+export class InflatedBytes {
+  /** Bytes charged that belong to no message so far. */
+  #rest = 0;
+
+  /** Of a byte. */
+  get price(): number {
+    return 1;
+  }
+
+  arrived(bytes: number): void {
+    this.#rest += bytes;
+  }
+
+  control(size: number): void {
+    this.#rest = Math.max(0, this.#rest - shortHeader - size);
+  }
+
+  /** A message of this size is complete: returns the bytes of it that were not charged. */
+  message(size: number): number {
+    const rest = this.#rest - size;
+    this.#rest = Math.max(rest, 0);
+    return Math.max(-rest, 0);
+  }
 }
