@@ -271,8 +271,8 @@ export class RawClient {
   #received = Buffer.alloc(0);
   #wake: (() => void)[] = [];
 
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
+  constructor(port: number, localAddress = '127.0.0.1') {
+    this.socket = connect({ port, host: '127.0.0.1', localAddress });
     this.socket.on('data', (bytes) => {
       this.#received = Buffer.concat([this.#received, bytes]);
       for (const wake of this.#wake.splice(0)) wake();

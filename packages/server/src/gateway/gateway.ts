@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { AppGateway } from './app-gateway.js';
-import { afterResponses, HttpOutput } from './http/http-output.js';
+import { afterResponses, HttpOutput, readOn } from './http/http-output.js';
 import { NodeCount } from './limits/connection-count.js';
+import { IntakeRates } from './limits/intake-rates.js';
 import { OutputTotal } from './limits/output-total.js';
 import type { Gateway, ServerGatewayOptions, TlsFiles } from './options.js';
 import { AcceptedSockets } from './server/accepted-sockets.js';
@@ -11,6 +12,7 @@ import { Hosts } from './server/hosts.js';
 import { createHttpServer, type HttpServer, httpTimeoutsFor } from './server/http-server.js';
 import { Origins } from './server/origins.js';
 import { replayRequest } from './server/replay-request.js';
+import { RequestHeads } from './server/request-heads.js';
 import { RequestRouter } from './server/request-router.js';
 import { ServerRoutes } from './server/server-routes.js';
 import { UnusedSockets } from './server/unused-sockets.js';
@@ -67,13 +69,16 @@ class ServerGateway implements Gateway {
         afterResponses(request.socket, () => replayRequest(this.#server, request, head)),
     });
     const timeouts = httpTimeoutsFor(config.keepAlive);
+    const rates = headRates(options);
+    const heads = new RequestHeads({ rates, addresses, timers: platform.timers });
     const http = new HttpOutput({
-      ...{ total: output, time: config.outputTime, budgets, addresses, platform },
+      ...{ total: output, time: config.outputTime, budgets, addresses, heads, platform },
     });
     this.#server = createHttpServer(
       { ...config, output: http, origins, timeouts, timers: platform.timers },
       (request, response) => router.request(request, response),
     );
+    heads.watch(this.#server, readOn);
     this.#unusedSockets = new UnusedSockets(this.#server);
     const perAddress = apps.map((app) => app.config.limits.connectionsPerAddress);
     new AcceptedSockets(this.#server, {
@@ -142,6 +147,16 @@ class ServerGateway implements Gateway {
     if (asked) await asked.ready();
     else await Promise.any(this.#apps.map((app) => app.ready()));
   }
+}
+
+/** For heads of requests, which are read before it is known which app they are for. */
+function headRates({ apps, budgets, platform }: ServerGatewayOptions): IntakeRates {
+  const ofApps = apps.map((app) => app.config.rates.addressBytes);
+  return new IntakeRates({
+    ...{ bytes: 0, bytesBeforeInitialize: 0, clock: platform.clock },
+    addressBytes: ofApps.includes(0) ? 0 : Math.max(...ofApps),
+    over: (key) => budgets.refuse(key),
+  });
 }
 
 /** The listening address as a client on this machine can open it. */

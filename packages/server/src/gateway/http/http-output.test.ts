@@ -8,6 +8,9 @@ import { simulatedPlatform } from '../../platform/simulated.js';
 import { OutputTotal } from '../limits/output-total.js';
 import { HttpOutput, maxPipelined, recordOutput } from './http-output.js';
 
+/** Charges nothing. */
+const heads = { pay: () => {}, isOver: () => false };
+
 const ends: (() => void)[] = [];
 afterEach(() => {
   for (const end of ends.splice(0)) end();
@@ -20,7 +23,7 @@ async function setUp() {
   const budgets = new Budgets(metrics);
   const total = new OutputTotal({ limit: 1e9, time: 1e9, budgets, platform });
   const addresses = { of: () => '192.0.2.1' };
-  const output = new HttpOutput({ total, time: 60_000, budgets, addresses, platform });
+  const output = new HttpOutput({ total, time: 60_000, budgets, addresses, heads, platform });
   const begun: { path: string; response: ServerResponse }[] = [];
   const waiters: (() => void)[] = [];
   const server = createServer(
@@ -94,6 +97,46 @@ test('[LIM34] a connection with too many waiting requests is cut off', async () 
   expect(metrics.read('really_limit_refused_total limits.inFlight')).toBe(1);
 });
 
+test('[LIM34] further requests stay in the socket while some wait', async () => {
+  const { metrics, begun, until, open } = await setUp();
+  const used = () => metrics.read('really_limit_used limits.outputTotal');
+  const socket = open();
+  socket.resume();
+  socket.write(Array.from({ length: 200 }, (_, n) => get(n)).join(''));
+  while (used() < 199 * 4096) await new Promise((resolve) => setImmediate(resolve));
+  socket.write(Array.from({ length: 200 }, (_, n) => get(n)).join(''));
+  // By then the server would have read them.
+  open().write(get('other'));
+  await until(2);
+  begun[0]?.response.end();
+  for (let n = 2; n <= 400; n++) {
+    await until(n + 1);
+    begun[n]?.response.end();
+  }
+});
+
+test('[LIM32] waiting requests count with their heads, until they begin or are cut off', async () => {
+  const { metrics, begun, until, open } = await setUp();
+  const used = () => metrics.read('really_limit_used limits.outputTotal');
+  const long = `/?${'x'.repeat(10_000)}`;
+  const served = open();
+  served.resume();
+  served.write(get('first') + get(long).repeat(2));
+  while (used() < 2 * 14_096) await new Promise((resolve) => setImmediate(resolve));
+  const cut = open();
+  cut.write(get('first') + get(long).repeat(2));
+  while (used() < 4 * 14_096) await new Promise((resolve) => setImmediate(resolve));
+  const other = begun.at(-1)?.response as ServerResponse;
+  const closed = once(other, 'close');
+  other.socket?.destroy();
+  await closed;
+  expect(used()).toBeLessThan(3 * 14_096);
+  begun[0]?.response.end();
+  await until(3);
+  // What is left is too little to count.
+  expect(used()).toBe(0);
+});
+
 test('[LIM32] the body of a response counts until its last byte is read', async () => {
   const { metrics, begun, until, open } = await setUp();
   const used = () => metrics.read('really_limit_used limits.outputTotal');
@@ -144,6 +187,7 @@ test('[LIM33] the time between two responses does not count', () => {
     time: 60_000,
     budgets: new Budgets(new Readings()),
     addresses: { of: () => '192.0.2.1' },
+    heads,
     platform,
   });
   const socket = Object.assign(new EventEmitter(), {
@@ -157,7 +201,7 @@ test('[LIM33] the time between two responses does not count', () => {
   const listener = output.inOrder(() => {});
   const respond = () => {
     const response = new EventEmitter() as unknown as ServerResponse;
-    listener({ socket } as unknown as IncomingMessage, response);
+    listener({ socket, rawHeaders: [] } as unknown as IncomingMessage, response);
     socket.bytesWritten += 10_000;
     socket.writableLength = 10_000;
     platform.advance(1000);

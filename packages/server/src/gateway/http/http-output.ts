@@ -6,6 +6,7 @@ import { OutputPace } from '../limits/output-pace.js';
 import type { OutputHolder } from '../limits/output-shares.js';
 import { type OutputTotal, uncounted } from '../limits/output-total.js';
 import type { ClientAddresses } from '../server/client-addresses.js';
+import { pauseReading, type RequestHeads } from '../server/request-heads.js';
 import { RequestTurns } from './request-turns.js';
 
 export interface HttpOutputOptions {
@@ -14,11 +15,17 @@ export interface HttpOutputOptions {
   readonly time: number;
   readonly budgets: Pick<Budgets, 'refuse'>;
   readonly addresses: Pick<ClientAddresses, 'of'>;
+  /** Charges each request for its head. */
+  readonly heads: Pick<RequestHeads, 'pay' | 'isOver'>;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
 }
 
 /** Requests of a connection that may wait for earlier responses (rule LIM34). */
 export const maxPipelined = 256;
+
+/** Approximate memory of a waiting request beside the text of its head, and of each header. */
+const perWaiting = 4096;
+const perHeader = 64;
 
 /** Milliseconds between checks for slow clients. */
 const pollInterval = 1000;
@@ -80,6 +87,13 @@ export class HttpOutput {
   }
 }
 
+/** Reads on from a socket, unless requests wait on its connection. */
+export function readOn(socket: Socket): void {
+  const connection = connections.get(socket);
+  if (connection) connection.readOn();
+  else socket.resume();
+}
+
 /** Calls `run` when the responses to the requests read so far from this socket are sent. */
 export function afterResponses(socket: Socket, run: () => void): void {
   const connection = connections.get(socket);
@@ -93,7 +107,9 @@ class HttpConnection implements OutputHolder {
   readonly #options: HttpOutputOptions;
   readonly #socket: Socket;
   readonly #all: Pick<HttpOutput, 'responds' | 'responded'>;
-  readonly #queue: (() => void)[] = [];
+  readonly #queue: { readonly begin: () => void; readonly bytes: number }[] = [];
+  /** Memory of the requests in the queue. */
+  #queued = 0;
   /** Of the current response: the time between two is not the client's. */
   #pace: OutputPace | undefined;
   #busy = false;
@@ -112,25 +128,37 @@ class HttpConnection implements OutputHolder {
   }
 
   get waiting(): number {
-    return Math.max(this.#body, this.#socket.writableLength);
+    return Math.max(this.#body, this.#socket.writableLength) + this.#queued;
   }
 
   take(request: IncomingMessage, response: ServerResponse, listener: RequestListener): void {
+    const head = headBytesOf(request);
+    this.#options.heads.pay(this.#socket, head);
+    // What was read together with the request that was too much.
+    if (this.#socket.destroyed) return;
     if (!this.#busy) {
       this.#begin(request, response, listener);
     } else if (this.#queue.length >= maxPipelined) {
       this.#options.budgets.refuse('limits.inFlight');
       this.#socket.destroy();
     } else {
-      this.#queue.push(() => this.#begin(request, response, listener));
+      const bytes = perWaiting + head + request.rawHeaders.length * perHeader;
+      this.#queue.push({ begin: () => this.#begin(request, response, listener), bytes });
+      this.#queued += bytes;
+      this.#recordWaiting();
       // Further requests stay in the socket.
-      this.#socket.pause();
+      pauseReading(this.#socket, () => this.#queue.length > 0);
     }
   }
 
   afterwards(run: () => void): void {
-    if (this.#busy) this.#queue.push(run);
+    if (this.#busy) this.#queue.push({ begin: run, bytes: 0 });
     else run();
+  }
+
+  /** The address may send again. */
+  readOn(): void {
+    if (this.#queue.length === 0) this.#socket.resume();
   }
 
   responding(bytes: number): void {
@@ -146,10 +174,14 @@ class HttpConnection implements OutputHolder {
 
   check(now: number): void {
     if (this.#socket.destroyed) return;
-    if (this.#socket.writableLength > uncounted) this.#options.total.record(this);
+    this.#recordWaiting();
     if (!this.#pace?.isTooSlow(now)) return;
     this.#options.budgets.refuse('limits.outputTime');
     this.#socket.destroy();
+  }
+
+  #recordWaiting(): void {
+    if (this.waiting > uncounted) this.#options.total.record(this);
   }
 
   #begin(request: IncomingMessage, response: ServerResponse, listener: RequestListener): void {
@@ -168,14 +200,26 @@ class HttpConnection implements OutputHolder {
     this.#all.responded(this);
     this.#options.total.release(this);
     if (this.#socket.destroyed) return;
-    const begin = this.#queue.shift();
-    if (begin && this.#queue.length === 0) this.#socket.resume();
-    begin?.();
+    const next = this.#queue.shift();
+    if (!next) return;
+    this.#queued -= next.bytes;
+    this.#recordWaiting();
+    if (this.#queue.length === 0 && !this.#options.heads.isOver(this.#socket)) {
+      this.#socket.resume();
+    }
+    next.begin();
   }
 
   #end(): void {
     this.#queue.length = 0;
+    this.#queued = 0;
     this.#all.responded(this);
     this.#options.total.release(this);
   }
+}
+
+function headBytesOf({ url, rawHeaders }: IncomingMessage): number {
+  let bytes = url?.length ?? 0;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
 }
