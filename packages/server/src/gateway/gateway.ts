@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { AppGateway } from './app-gateway.js';
-import { afterResponses, HttpOutput, readOn } from './http/http-output.js';
+import { afterAllResponses, HttpOutput, readOn } from './http/http-output.js';
 import { NodeCount } from './limits/connection-count.js';
 import { IntakeRates } from './limits/intake-rates.js';
 import { OutputTotal } from './limits/output-total.js';
@@ -66,7 +66,7 @@ class ServerGateway implements Gateway {
     const router = new RequestRouter({
       ...{ ...options, origins, hosts, routes: this.#routes },
       serveWithoutUpgrade: (request, head) =>
-        afterResponses(request.socket, () => replayRequest(this.#server, request, head)),
+        afterAllResponses(request.socket, () => replayRequest(this.#server, request, head)),
     });
     const timeouts = httpTimeoutsFor(config.keepAlive);
     const rates = headRates(options);

@@ -81,7 +81,7 @@ export class CommandsInFlight {
 
   /**
    * Runs a command in order and answers it exactly once, however it ends (rule ENV2). `reserved`:
-   * output bytes for its response. `bytes`: size of its message.
+   * output bytes for its response. `bytes`: memory of its message.
    */
   run(request: CommandRequest, reserved: number, bytes = 0): void {
     const keys = this.#deps.commands.orderKeysOf(request);

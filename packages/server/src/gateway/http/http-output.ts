@@ -87,6 +87,13 @@ export class HttpOutput {
   }
 }
 
+/** Calls `run` when the response that has begun on this socket is over. */
+export function afterResponse(socket: Socket, run: () => void): void {
+  const connection = connections.get(socket);
+  if (connection) connection.afterResponse(run);
+  else run();
+}
+
 /** Reads on from a socket, unless requests wait on its connection. */
 export function readOn(socket: Socket): void {
   const connection = connections.get(socket);
@@ -95,7 +102,7 @@ export function readOn(socket: Socket): void {
 }
 
 /** Calls `run` when the responses to the requests read so far from this socket are sent. */
-export function afterResponses(socket: Socket, run: () => void): void {
+export function afterAllResponses(socket: Socket, run: () => void): void {
   const connection = connections.get(socket);
   if (connection) connection.afterwards(run);
   else run();
@@ -113,6 +120,7 @@ class HttpConnection implements OutputHolder {
   /** Of the current response: the time between two is not the client's. */
   #pace: OutputPace | undefined;
   #busy = false;
+  #onResponded: (() => void) | undefined;
   /** Bytes of the current response, if known: all are in memory until the last is read. */
   #body = 0;
 
@@ -156,6 +164,11 @@ class HttpConnection implements OutputHolder {
     else run();
   }
 
+  afterResponse(run: () => void): void {
+    if (this.#busy) this.#onResponded = run;
+    else run();
+  }
+
   /** The address may send again. */
   readOn(): void {
     if (this.#queue.length === 0) this.#socket.resume();
@@ -196,9 +209,7 @@ class HttpConnection implements OutputHolder {
 
   #next(): void {
     this.#busy = false;
-    this.#body = 0;
-    this.#all.responded(this);
-    this.#options.total.release(this);
+    this.#release();
     if (this.#socket.destroyed) return;
     const next = this.#queue.shift();
     if (!next) return;
@@ -213,6 +224,14 @@ class HttpConnection implements OutputHolder {
   #end(): void {
     this.#queue.length = 0;
     this.#queued = 0;
+    this.#release();
+  }
+
+  /** The response is over. */
+  #release(): void {
+    this.#body = 0;
+    this.#onResponded?.();
+    this.#onResponded = undefined;
     this.#all.responded(this);
     this.#options.total.release(this);
   }

@@ -5,10 +5,11 @@ import type { FastifyRequest } from 'fastify';
 import { unavailable } from '../../objects/unavailable.js';
 import type { AppDeps } from '../app-deps.js';
 import { Intake } from '../limits/intake.js';
-import { type InputHolder, perPiece } from '../limits/unread-input.js';
+import { type InputHolder, perPiece, worthCounting } from '../limits/unread-input.js';
 import { RefusedRequest, refusals } from '../server/http-refusal.js';
 import { parseCharged, worthTiming } from '../websocket/parse-message.js';
 import { knownUid } from './auth/caller.js';
+import { afterResponse } from './http-output.js';
 
 /** Milliseconds in which part of a body has to arrive, and the size of that part. */
 const progressTimeout = 20_000;
@@ -32,7 +33,7 @@ export function readBody(
   const address = deps.addresses.of(request.raw);
   const uid = knownUid(request.raw);
   return new Promise((resolve, reject) => {
-    new RequestBody(deps, { payload, limit, address, uid }, (error, bytes) => {
+    new RequestBody(deps, { request, payload, limit, address, uid }, (error, bytes) => {
       if (bytes) resolve(bytes);
       else reject(error);
     });
@@ -40,12 +41,16 @@ export function readBody(
 }
 
 interface RequestBodyOptions {
+  readonly request: FastifyRequest;
   readonly payload: Readable & { readonly receivedEncodedLength?: number | undefined };
   readonly limit: number;
   readonly address: string;
   /** The sender's uid, if known. */
   readonly uid: string | undefined;
 }
+
+/** By what they have read: the bodies whose requests are not answered. */
+const bodies = new WeakMap<Buffer, RequestBody>();
 
 type BodyDone = (error: unknown, bytes?: Buffer) => void;
 
@@ -61,6 +66,10 @@ class RequestBody implements InputHolder {
   /** What was held when it was last counted as unread input. */
   #counted = 0;
   #isPaused = false;
+  /** After it was read: its memory counts until the response is over. */
+  #isRead = false;
+  #isParsing = false;
+  #hasGivenUp = false;
 
   constructor(deps: AppDeps, options: RequestBodyOptions, done: BodyDone) {
     this.address = options.address;
@@ -78,7 +87,26 @@ class RequestBody implements InputHolder {
   }
 
   giveUp(): void {
-    this.#finish(unavailable());
+    this.#hasGivenUp = true;
+    if (!this.#isRead) this.#finish(unavailable());
+    else if (!this.#isParsing) this.#options.request.raw.socket.destroy();
+  }
+
+  /** Counts what it has become, and drops the bytes. Throws 503 if that is too much. */
+  parsed(memory: number): void {
+    const { request } = this.#options;
+    request.body = undefined;
+    this.#isParsing = true;
+    this.#countUntilAnswered(this.#bytes + memory);
+    this.#isParsing = false;
+    if (this.#hasGivenUp) throw unavailable();
+  }
+
+  #countUntilAnswered(bytes: number): void {
+    const { unread } = this.#deps;
+    unread.set(this, bytes);
+    if (bytes < worthCounting) return;
+    afterResponse(this.#options.request.raw.socket, () => unread.set(this, 0));
   }
 
   /** The deadline for the next part has passed; it does not count while reading was paused. */
@@ -147,7 +175,11 @@ class RequestBody implements InputHolder {
     this.#deps.bodyTimers.clear(this);
     this.#deps.rateTimers.clear(this);
     this.#intake.end();
-    this.#deps.unread.set(this, 0);
+    if (bytes) {
+      this.#isRead = true;
+      bodies.set(bytes, this);
+    }
+    this.#countUntilAnswered(bytes?.length ?? 0);
     this.#done(error, bytes);
   }
 }
@@ -174,7 +206,10 @@ export async function parsedBody(
   const intake = Intake.ofRequest(deps.intakes, { address, uid: knownUid(raw) });
   const parsed = parseCharged(body, deps, intake);
   intake.end();
-  if (parsed.kind === 'message') return parsed;
+  if (parsed.kind === 'message') {
+    bodies.get(body)?.parsed(parsed.memory);
+    return parsed;
+  }
   if (parsed.kind === 'malformed') throw fail('json.malformed');
   throw fail.invalid(parsed.member, parsed.detail);
 }

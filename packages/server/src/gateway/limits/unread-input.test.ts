@@ -123,6 +123,67 @@ test('[LIM30] a command counts with what it takes until it is answered, however 
   await server.close();
 });
 
+/** Short, but it takes more than 240 KiB when it is parsed. */
+const manyLists = `{"tag":9,"cmd":"update","r":"/a/1","lists":[${'[],'.repeat(5999)}[]]}`;
+
+test('[LIM30] messages count with the memory of their lists and objects', async () => {
+  const readings = new Readings();
+  const held = heldCommand({ body: {} });
+  const server = await openTestGateway({ metrics: readings, commands: { update: held.command } });
+  const used = () => readings.read('really_limit_used limits.input');
+  const client = await TestClient.initialized(server);
+  client.send(JSON.parse(manyLists));
+  await held.asked;
+  expect(used()).toBeGreaterThan(240 * kib);
+  held.answer();
+  await client.receive(1);
+  expect(used()).toBe(0);
+  await server.close();
+});
+
+test('[LIM30] so do bodies, until the response is over', async () => {
+  const readings = new Readings();
+  const held = heldCommand({ body: { body: { _r: '/users/1', _rev: 1 } } });
+  const server = await openTestGateway({ metrics: readings, commands: { create: held.command } });
+  const token = await server.tokens.mint({ uid: 'amal' });
+  const used = () => readings.read('really_limit_used limits.input');
+  const raw = new RawClient(server.port);
+  raw.write(post(token, manyLists.length) + manyLists);
+  await held.asked;
+  expect(used()).toBeGreaterThan(240 * kib);
+  held.answer();
+  await raw.until((bytes) => bytes.includes('HTTP/1.1 201'));
+  await expect.poll(used).toBe(0);
+  raw.socket.destroy();
+  await server.close();
+});
+
+test('[LIM30] a body that takes too much when it is parsed is 503; one whose command runs is cut off', async () => {
+  const readings = new Readings();
+  const held = heldCommand({ body: {} });
+  const server = await openTestGateway({
+    limits: { input: 400 * kib },
+    metrics: readings,
+    commands: { create: held.command },
+  });
+  const token = await server.tokens.mint({ uid: 'amal' });
+  const first = new RawClient(server.port);
+  first.write(post(token, manyLists.length) + manyLists);
+  await held.asked;
+  const second = new RawClient(server.port);
+  const larger = manyLists.replace('[[],', '[[],[],');
+  second.write(post(token, larger.length) + larger);
+  await second.until((bytes) => bytes.includes('server.unavailable'));
+  expect(second.text).toContain('HTTP/1.1 503');
+  const third = new RawClient(server.port);
+  const smaller = manyLists.replace('[[],[],', '[[],');
+  third.write(post(token, smaller.length) + smaller);
+  expect(await first.ended).toBe('');
+  held.answer();
+  for (const { socket } of [second, third]) socket.destroy();
+  await server.close();
+});
+
 test('[LIM30] small messages that wait count with what they take, until they are handled', async () => {
   const readings = new Readings();
   const held = heldCommand({ body: {} });

@@ -466,7 +466,7 @@ export class Connection
     } else if (parsed.kind === 'exceeds-limits') {
       this.#session.refuse(parsed.message, fail.invalid(parsed.member, parsed.detail));
     } else {
-      this.#session.handle(parsed.message, data.length, parsed.members);
+      this.#session.handle(parsed.message, data.length, parsed);
       this.#held.recountInFlight();
     }
   }

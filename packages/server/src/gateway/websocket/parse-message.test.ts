@@ -30,12 +30,23 @@ test('[SES7] invalid UTF-8 is malformed', () => {
 });
 
 test('[ENV1] an object is a message', () => {
-  expect(parse('{"tag":1}')).toEqual({ kind: 'message', message: { tag: 1 }, members: 1 });
+  expect(parse('{"tag":1}')).toMatchObject({ kind: 'message', message: { tag: 1 }, members: 1 });
 });
 
 test('[LIM21] the members of all objects in it are counted', () => {
   const text = '{"tag":1,"body":{"a":[{"b":1},{"b":2,"c":3}]},"long":"enough"}';
   expect(parse(text)).toMatchObject({ kind: 'message', members: 7 });
+});
+
+test('[LIM30] the memory of all lists and objects in it is counted', () => {
+  const memoryOf = (text: string) => {
+    const parsed = parse(text);
+    return parsed.kind === 'message' ? parsed.memory : undefined;
+  };
+  expect(memoryOf(`{"a":[${'[],'.repeat(999)}[]]}`)).toBeGreaterThan(40_000);
+  expect(memoryOf(`{"a":[${'{},'.repeat(999)}{}]}`)).toBeGreaterThan(40_000);
+  expect(memoryOf(`{"a":[${'0,'.repeat(9999)}0]}`)).toBeGreaterThan(80_000);
+  expect(memoryOf(`{"a":"${'x'.repeat(10_000)}"}`)).toBeLessThan(100);
 });
 
 test('[LIM8] levels are counted, including the message itself', () => {

@@ -3,9 +3,21 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '@reall
 import type { Clock } from '../../platform/platform.js';
 import type { Intake } from '../limits/intake.js';
 
+/** What a message costs beyond its bytes; nothing for a short one. */
+export interface MessageSize {
+  /** Number of members of all its objects. */
+  readonly members: number;
+  /** Approximate memory beyond its text: a list takes 40 bytes, and two in a message. */
+  readonly memory: number;
+}
+
+export const noSize: MessageSize = { members: 0, memory: 0 };
+
+/** In bytes, on average. */
+const memoryOf = { container: 40, member: 24, element: 8 };
+
 export type ParsedMessage =
-  /** `members`: number of members of all its objects; 0 for a short message. */
-  | { readonly kind: 'message'; readonly message: JsonObject; readonly members: number }
+  | ({ readonly kind: 'message'; readonly message: JsonObject } & MessageSize)
   /** Exceeds the JSON limits: `member` says where, `detail` which limit. */
   | {
       readonly kind: 'exceeds-limits';
@@ -60,7 +72,7 @@ export function parseMessage(bytes: Buffer, jsonLimits: JsonLimits): ParsedMessa
   if (!isJsonObject(message)) return malformed;
   // A level takes at least two characters, so most messages need no check.
   if (bytes.length <= Math.min(jsonLimits.depth * 2, jsonLimits.keyLength)) {
-    return { kind: 'message', message, members: 0 };
+    return { kind: 'message', message, ...noSize };
   }
   const check = new JsonCheck(jsonLimits);
   const names = Object.keys(message);
@@ -72,7 +84,8 @@ export function parseMessage(bytes: Buffer, jsonLimits: JsonLimits): ParsedMessa
     const named = long ? member.slice(0, jsonLimits.keyLength) : member;
     return { kind: 'exceeds-limits', message, member: named, detail };
   }
-  return { kind: 'message', message, members: check.members };
+  const { members, memory } = check;
+  return { kind: 'message', message, members, memory };
 }
 
 function readJson(bytes: Buffer): unknown {
@@ -88,17 +101,27 @@ function readJson(bytes: Buffer): unknown {
 class JsonCheck {
   /** Members of all objects seen. */
   members = 0;
+  /** Lists and objects. */
+  #containers = 0;
+  #elements = 0;
   readonly #keyLength: number;
 
   constructor({ keyLength }: JsonLimits) {
     this.#keyLength = keyLength;
   }
 
+  get memory(): number {
+    const { container, member, element } = memoryOf;
+    return this.#containers * container + this.members * member + this.#elements * element;
+  }
+
   /** `levels`: how many more are allowed. */
   problemIn(value: JsonValue | undefined, levels: number): JsonLimitProblem | undefined {
     if (typeof value !== 'object' || value === null) return undefined;
     if (levels <= 0) return 'too.deep';
+    this.#containers++;
     if (Array.isArray(value)) {
+      this.#elements += value.length;
       for (const element of value) {
         const problem = this.problemIn(element, levels - 1);
         if (problem) return problem;

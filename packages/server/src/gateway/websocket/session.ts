@@ -33,6 +33,7 @@ import { resumeBacklog } from '../resume/resume-backlog.js';
 import { SeenRights } from '../resume/seen-rights.js';
 import { networkOf } from '../server/address-network.js';
 import { HeldPushes } from './held-pushes.js';
+import { type MessageSize, noSize } from './parse-message.js';
 import { errorText, fixedFrames, frameOf, initializedText } from './response.js';
 
 /** A connection as its session sees it. Tests use a plain object. */
@@ -227,12 +228,12 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   /**
-   * Handles one message and answers it exactly once. `bytes`: its size; `members`: the number of
-   * members of all its objects. Not to be called while `busy`.
+   * Handles one message and answers it exactly once. `bytes`: its length. Not to be called while
+   * `busy`.
    */
-  handle(message: JsonObject, bytes: number, members = 0): void {
+  handle(message: JsonObject, bytes: number, size = noSize): void {
     try {
-      this.#dispatch(message, bytes, members);
+      this.#dispatch(message, bytes, size);
     } catch (thrown) {
       const fields = typeof message.traceId === 'string' ? { traceId: message.traceId } : {};
       this.refuse(message, toProtocolError(thrown, this.#deps, fields));
@@ -308,7 +309,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#socket.proceed();
   }
 
-  #dispatch(message: JsonObject, bytes: number, members: number): void {
+  #dispatch(message: JsonObject, bytes: number, { members, memory }: MessageSize): void {
     const { cmd, tag } = readEnvelope(message);
     const { address } = this.#socket;
     const uid = this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
@@ -326,7 +327,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     } else if (cmd === 'ping' || cmd === 'poke') {
       this.#ping(message, tag);
     } else {
-      this.#command(message, bytes);
+      this.#command(message, bytes, memory);
     }
   }
 
@@ -339,7 +340,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     }
   }
 
-  #command(message: JsonObject, bytes: number): void {
+  #command(message: JsonObject, bytes: number, memory: number): void {
     const parsed = this.#deps.commands.parse(message);
     if (!parsed.ok) {
       this.#deps.metrics.command('invalid', String(parsed.error.code), 0);
@@ -348,7 +349,8 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     }
     this.#inFlight ??= new CommandsInFlight(this.#deps, this);
     const { request } = parsed;
-    this.#inFlight.run(request, reserveFor(request.cmd, bytes, this.#deps.limits), bytes);
+    const reserved = reserveFor(request.cmd, bytes, this.#deps.limits);
+    this.#inFlight.run(request, reserved, bytes + memory);
   }
 
   #initialize(message: JsonObject, tag: number | undefined): void {
