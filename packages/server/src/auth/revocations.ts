@@ -58,6 +58,11 @@ export class Revocations {
     return this.#tokens + this.#byUid.size;
   }
 
+  /** Single tokens that are revoked and not expired. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
   isRevoked({ uid, key, issuedAt }: TokenIdentity): boolean {
     const revoked = this.#byUid.get(uid);
     if (!revoked) return false;

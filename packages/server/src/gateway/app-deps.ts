@@ -76,6 +76,7 @@ export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps): App
     window: config.resumeWindow,
     ...{ budgets, platform },
   });
+  budgets.counted('limits.revokedTokens', () => revocations.tokens);
   const resume = { metrics: options.metrics, activeTokens, resumable, live, rooms };
   return {
     ...{ ...options, limits, metrics, draining: shared.draining, egress, activeTokens, resumable },
@@ -111,6 +112,8 @@ function ratesOf({ config, platform, budgets }: GatewayOptions, metrics: Gateway
     intakes: new IntakeRates({ ...rates, clock, over: (key) => budgets.refuse(key) }),
     /** Signups and anonymous tokens. */
     signups: perAddress('signup'),
+    /** Of anonymous tokens, as many as there may be new ones. */
+    logouts: perAddress('signup'),
     /** Secrets tried. */
     logins,
     /** Passwords tried, by account too. */

@@ -74,7 +74,7 @@ export class AppGateway {
 
 function observeLevels(deps: AppDeps, streams: EventStreams): void {
   const { connections, count, egress, tickQuota, inputQuota, pricedResponses } = deps;
-  const { metrics, rates, intakes, signups, logins, passwords } = deps;
+  const { metrics, rates, intakes, signups, logouts, logins, passwords } = deps;
   metrics.observe('connections', 'WebSocket connections open.', () => connections.size);
   metrics.observe(
     'throttled_requests',
@@ -90,7 +90,7 @@ function observeLevels(deps: AppDeps, streams: EventStreams): void {
   metrics.observe(
     'rate_limit_keys',
     'Uids and addresses with a rate limit state.',
-    () => rates.size + intakes.size + signups.size + logins.size + passwords.size,
+    () => rates.size + intakes.size + signups.size + logouts.size + logins.size + passwords.size,
   );
   metrics.observe(
     'connection_addresses',

@@ -129,6 +129,10 @@ export const limits = {
     256 * mib,
     'bytes of these sessions, per node; beyond: the oldest of the uid with most of them cannot',
   ),
+  revokedTokens: count(
+    500_000,
+    'tokens that were revoked and have not expired, per node; beyond: 429 for the logout of a uid with several of them',
+  ),
   resumePushes: count(
     512,
     'last pushes of a connection that are kept for resuming; beyond: a snapshot',

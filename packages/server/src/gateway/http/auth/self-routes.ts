@@ -15,6 +15,9 @@ const largestBody = 1024;
  */
 const maxRevoked = 1000;
 
+/** As many each owner may have when there is no room left for more: many have none at all. */
+const alwaysRevoked = 3;
+
 /** Seconds after which an owner at that limit may retry. */
 const revokeLater = 60;
 
@@ -25,7 +28,7 @@ export function selfRoutes(app: FastifyInstance, deps: AppDeps): void {
     ['/auth/logout', logout],
   ] as const) {
     const run = async (_body: unknown, request: FastifyRequest) =>
-      await act(await callerOf(request, deps), deps);
+      await act(await callerOf(request, deps), deps, request);
     authRoute(app, deps, { path, largest: largestBody, run });
   }
 }
@@ -53,13 +56,26 @@ async function refresh(caller: Caller, deps: AppDeps): Promise<object> {
   return { authType: auth.authType, accessToken };
 }
 
-async function logout(caller: Caller, deps: AppDeps): Promise<object> {
-  const { revocations, audit } = deps;
+async function logout(
+  caller: Caller,
+  deps: AppDeps,
+  { raw }: Pick<FastifyRequest, 'raw'>,
+): Promise<object> {
+  const { revocations, logouts, audit } = deps;
   const { auth, address, token, expires } = caller;
-  if (revocations.revokedTokensOf(auth.uid) >= maxRevoked) {
-    throw fail.rateLimited(revokeLater);
-  }
+  // Anyone can get new uids that way.
+  if (auth.authType === 'anonymous') logouts.assert(address, raw);
+  demandRoom(auth.uid, deps);
   await revocations.revokeToken(token, expires);
   audit.record('token.revoked', { address, uid: auth.uid, by: 'owner' });
   return {};
+}
+
+/** Rule AUT5. Throws 429. The more tokens are revoked on the node, the fewer one owner may have. */
+function demandRoom(uid: string, { revocations, limits, budgets }: AppDeps): void {
+  const revoked = revocations.revokedTokensOf(uid);
+  const room = limits.revokedTokens - revocations.tokens;
+  if (revoked < Math.min(maxRevoked, Math.max(room, alwaysRevoked))) return;
+  if (revoked < maxRevoked) budgets.refuse('limits.revokedTokens');
+  throw fail.rateLimited(revokeLater);
 }
