@@ -50,11 +50,11 @@ function setUp(limit = 100) {
     total: { record() {}, release() {} },
     schedule: (flush) => scheduled.push(flush),
   });
-  const open = (capacity?: number) => {
+  const open = (capacity?: number, address = '192.0.2.1') => {
     const socket = fakeSocket(capacity);
     const events: string[] = [];
     const writer = new SocketWriter(egress, socket, {
-      address: '192.0.2.1',
+      address,
       giveUp: () => events.push('given up'),
       onDrain: () => events.push('drained'),
       onOverflow: () => events.push('overflowed'),
@@ -205,4 +205,74 @@ test('[PSH9] frames sent during a flush go with the next one', () => {
   expect([second.socket.writes.length, scheduled.length]).toEqual([0, 1]);
   tick();
   expect(second.socket.writes.map(String)).toEqual(['!']);
+});
+
+/** Sockets of an address, each with something to write. */
+function loaded(
+  { open }: Pick<ReturnType<typeof setUp>, 'open'>,
+  address: string,
+  { sockets, bytes }: { readonly sockets: number; readonly bytes: number },
+) {
+  const frame = Buffer.alloc(bytes);
+  return Array.from({ length: sockets }, () => {
+    const { socket, writer } = open(undefined, address);
+    writer.send(frame);
+    return socket;
+  });
+}
+const written = (sockets: readonly { readonly writes: readonly Buffer[] }[]) =>
+  sockets.filter(({ writes }) => writes.length > 0).length;
+
+const megabyte = 1024 * 1024;
+
+test('[LIM42] large output of many sockets is written in several ticks, and small output at once', () => {
+  const world = setUp(1e9);
+  const { tick, wrote, scheduled } = world;
+  const large = loaded(world, '192.0.2.1', { sockets: 10, bytes: megabyte });
+  const little = loaded(world, '192.0.2.2', { sockets: 10, bytes: 1000 });
+  tick();
+  expect([written(large), written(little)]).toEqual([4, 10]);
+  const later = loaded(world, '192.0.2.2', { sockets: 1, bytes: 1000 });
+  expect(scheduled).toHaveLength(1);
+  tick();
+  expect([written(large), written(later)]).toEqual([8, 1]);
+  tick();
+  expect(written(large)).toBe(10);
+  tick();
+  expect(scheduled).toEqual([]);
+  expect(wrote.map(([sockets]) => sockets)).toEqual([14, 5, 2]);
+});
+
+test('[LIM42] addresses take turns with large output', () => {
+  const world = setUp(1e9);
+  const many = loaded(world, '192.0.2.1', { sockets: 20, bytes: megabyte });
+  const one = loaded(world, '192.0.2.2', { sockets: 1, bytes: megabyte });
+  world.tick();
+  expect([written(many), written(one)]).toEqual([4, 0]);
+  world.tick();
+  expect([written(many), written(one)]).toEqual([7, 1]);
+});
+
+test('[PSH9] what is sent to a socket that waits for its turn goes with it, in order, and is shared', () => {
+  const world = setUp(1e9);
+  loaded(world, '192.0.2.1', { sockets: 4, bytes: megabyte });
+  const frames = [Buffer.alloc(100_000, 'a'), Buffer.alloc(100_000, 'b'), frame('c')];
+  const waiting = Array.from({ length: 30 }, () => world.open());
+  for (const { writer } of waiting) for (const each of frames.slice(0, 2)) writer.send(each);
+  world.tick();
+  expect(written(waiting.map(({ socket }) => socket))).toBe(0);
+  for (const { writer } of waiting) for (const each of frames.slice(2)) writer.send(each);
+  for (let ticks = 0; ticks < 2; ticks++) world.tick();
+  for (const { socket } of waiting) {
+    expect(socket.writes).toEqual([Buffer.concat(frames)]);
+    expect(socket.writes[0]).toBe(waiting[0]?.socket.writes[0]);
+  }
+});
+
+test('[SES12] everything is written before the server closes its sockets', () => {
+  const world = setUp(1e9);
+  const large = loaded(world, '192.0.2.1', { sockets: 20, bytes: megabyte });
+  world.tick();
+  world.egress.flush();
+  expect(written(large)).toBe(20);
 });

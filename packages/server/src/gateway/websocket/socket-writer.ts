@@ -34,7 +34,7 @@ export class SocketWriter implements OutputHolder {
   readonly #egress: Egress;
   readonly #socket: OutputSocket;
   readonly #owner: SocketWriterOwner;
-  /** Exists only between `send` and the end of the tick. */
+  /** Exists only between `send` and when egress writes it. */
   #queue: Buffer[] | undefined;
   #queuedBytes = 0;
   #state: 'open' | 'congested' | 'overflowed' | 'closed' = 'open';
@@ -67,12 +67,16 @@ export class SocketWriter implements OutputHolder {
     this.#egress.total.release(this);
   }
 
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
   /** Bytes waiting here and in the socket. */
   get waiting(): number {
     return this.#queuedBytes + this.#socket.writableLength;
   }
 
-  /** Bytes of earlier ticks that the kernel has not taken yet. */
+  /** Bytes written that the kernel has not taken yet. */
   get unsent(): number {
     return this.#socket.writableLength;
   }
