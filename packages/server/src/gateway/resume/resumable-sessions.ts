@@ -46,13 +46,21 @@ export interface ResumableSessionsOptions {
 /** Approximate bytes of memory of a parked session, without what it holds. */
 const bytesPerEntry = 2048;
 
+/** A resumable session that one connection is about to take over. */
+export interface ResumeClaim {
+  readonly handle: string;
+  readonly session: ResumableSession;
+  isClaimed: boolean;
+}
+
 /** A resumable session, which is forgotten when its token is revoked. */
-class ParkedEntry implements TokenHolder, ResumableEntry {
+class ParkedEntry implements TokenHolder, ResumableEntry, ResumeClaim {
   readonly handle: string;
   readonly session: ResumableSession;
   readonly owner: string;
   readonly own: number;
   readonly buffers: readonly Buffer[];
+  isClaimed = false;
   readonly #forget: (entry: ParkedEntry) => void;
 
   constructor(handle: string, session: ResumableSession, forget: (entry: ParkedEntry) => void) {
@@ -121,17 +129,35 @@ export class ResumableSessions {
     resumable.add(entry);
   }
 
-  /** Takes over the session of this handle, once; `undefined` if there is none of this uid. */
-  take(handle: string, uid: string): ResumableSession | undefined {
+  /**
+   * Reserves the session of this handle: no other connection gets it before `giveBack`. It stays
+   * where it is counted, and may still be dropped, until `take`. `undefined` if there is none of
+   * this uid.
+   */
+  claim(handle: string, uid: string): ResumeClaim | undefined {
     const connected = this.#connected.get(handle);
     if (connected?.uid === uid) connected.evict();
     const entry = this.#parked.get(handle);
-    const isTheirs = entry?.session.token?.uid === uid;
-    this.#resumes.add(1, isTheirs ? 'resumed' : 'unknown');
-    if (!isTheirs) return undefined;
-    this.#forget(entry);
-    this.#options.live.releaseParked(entry.session.subscriptions);
-    return entry.session;
+    if (entry && !entry.isClaimed && entry.session.token?.uid === uid) {
+      entry.isClaimed = true;
+      return entry;
+    }
+    this.#resumes.add(1, 'unknown');
+    return undefined;
+  }
+
+  giveBack(claim: ResumeClaim): void {
+    claim.isClaimed = false;
+  }
+
+  /** Takes over a claimed session, once; `undefined` if it was dropped meanwhile. */
+  take({ handle, session }: ResumeClaim): ResumableSession | undefined {
+    const entry = this.#parked.get(handle);
+    const isHeld = entry?.session === session && this.#forget(entry);
+    this.#resumes.add(1, isHeld ? 'resumed' : 'unknown');
+    if (!isHeld) return undefined;
+    this.#options.live.releaseParked(session.subscriptions);
+    return session;
   }
 
   /** The server stops: nothing can be resumed here any more. */

@@ -29,7 +29,7 @@ function setUp() {
     config: { rates: { ...noRates, commands: 1000 } },
   });
   const seen = {
-    ...{ views: 0, resumes: 0, rightsTime: 0, view, paidBy: 'nobody' },
+    ...{ views: 0, resumes: 0, rightsTime: 0, released: 0, view, paidBy: 'nobody' },
     duringResume: () => {},
     duringCheck: () => {},
   };
@@ -44,6 +44,9 @@ function setUp() {
       return seen.view;
     },
     park: () => subscriptions,
+    releaseParked: () => {
+      seen.released += 1;
+    },
     resume: async () => {
       seen.resumes += 1;
       seen.duringResume();
@@ -94,7 +97,7 @@ function setUp() {
     session.end({ isFinal: false });
     return String(body()?.['connection-handle']);
   };
-  return { platform, seen, connect, dropped, settle };
+  return { platform, deps, seen, connect, dropped, settle };
 }
 
 test('[LIM43] who resumes many subscriptions again and again waits until the rate allows it', async () => {
@@ -178,4 +181,41 @@ test('[RES2] a client that drops while its resume waits for the rate can resume 
   expect(seen.resumes).toBe(2);
   const { body } = await connect(handle);
   expect([seen.resumes, body()?.resumed]).toEqual([3, true]);
+});
+
+/** A resume that waits for the rate. */
+async function waiting(world: ReturnType<typeof setUp>) {
+  const { connect, dropped } = world;
+  for (let n = 0; n < 2; n++) await connect(await dropped());
+  world.seen.released = 0;
+  const handle = await dropped();
+  const { pending } = world.platform;
+  return { handle, before: pending, first: await connect(handle) };
+}
+
+test('[LIM38] while a resume waits for the rate, its session counts, and nobody else gets it', async () => {
+  const world = setUp();
+  const { handle, before, first } = await waiting(world);
+  const { resumable } = world.deps;
+  expect([resumable.size, world.seen.released]).toEqual([1, 0]);
+  const other = await world.connect(handle);
+  expect(other.body()?.resumed).toBe(false);
+  first.session.end({ isFinal: false });
+  await world.settle();
+  // Its timer is gone with it, and it was not parked a second time.
+  expect([resumable.size, world.seen.released]).toEqual([1, 0]);
+  expect(world.platform.pending).toBeLessThanOrEqual(before);
+  world.platform.advance(60_000);
+  const again = await world.connect(handle);
+  expect([again.body()?.resumed, resumable.size, world.seen.released]).toEqual([true, 0, 1]);
+});
+
+test('[LIM38] a session that is dropped while its resume waits is not resumed', async () => {
+  const world = setUp();
+  const { first } = await waiting(world);
+  world.deps.resumableSessions.close();
+  expect(world.seen.released).toBe(1);
+  world.platform.advance(60_000);
+  await world.settle();
+  expect([first.body()?.resumed, world.seen.released]).toEqual([false, 1]);
 });

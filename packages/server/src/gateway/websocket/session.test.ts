@@ -324,7 +324,7 @@ describe('once initialized', () => {
     await revocations.revokeUid('amal');
     expect(await settle()).toEqual([{ evt: 'token-expired' }]);
     expect(events).toContain('close 1008');
-    expect(deps.resumableSessions.take(handle, 'amal')).toBeUndefined();
+    expect(deps.resumableSessions.claim(handle, 'amal')).toBeUndefined();
     await revocations.revokeUid('amal');
     expect(sent).toEqual([]);
   });
@@ -353,7 +353,7 @@ describe('once initialized', () => {
     expect(activeTokens.size).toBe(1);
     await revocations.revokeUid('amal');
     expect(activeTokens.size).toBe(0);
-    expect(deps.resumableSessions.take(handle, 'amal')).toBeUndefined();
+    expect(deps.resumableSessions.claim(handle, 'amal')).toBeUndefined();
   });
 
   test('[SES10] the token expires on time, even in the far future', async () => {

@@ -87,6 +87,8 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   #pushBuffer: PushBuffer | undefined;
   /** Exists while nothing may be read for its subscriptions: resolves once the rate allows it. */
   #rateWait: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  /** Exists while a resume waits until its uid can pay for it. */
+  #stopWaiting: (() => void) | undefined;
   /** Created with the first write. */
   #heldPushes: HeldPushes | undefined;
   #initializeCompleted = false;
@@ -278,6 +280,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     if (state.kind === 'closed') return;
     this.#state = { kind: 'closed', auth: state.kind === 'ready' ? state.auth : undefined };
     this.#rateWait?.resolve();
+    this.#stopWaiting?.();
     if (state.kind !== 'ready') return;
     // They count as sent, so a resume sends them again.
     for (const frame of this.#heldPushes?.takeAll() ?? []) this.#buffer(frame.sent);
@@ -394,14 +397,11 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const { handle, received } = request;
     const { resumableSessions, live, rooms } = this.#deps;
     const { auth } = verified;
-    const parked = resumableSessions.take(handle, auth.uid);
+    const claim = resumableSessions.claim(handle, auth.uid);
+    if (claim) await this.#untilAffordable(auth.uid, claim.session.subscriptions.length);
+    if (claim && !this.open) return resumableSessions.giveBack(claim);
+    const parked = claim && resumableSessions.take(claim);
     if (!parked) return this.#completeInitialize(request, verified, false);
-    await this.#untilAffordable(auth.uid, parked.subscriptions.length);
-    if (!this.open) {
-      resumableSessions.register(handle, this);
-      resumableSessions.park(handle, () => parked);
-      return;
-    }
     this.#state = { kind: 'ready', auth, handle: newHandle(this.#deps.platform.random) };
     // What is read from here on is paid by the uid, and not at the rate of a socket that nobody knows.
     this.#socket.onAuthenticated(auth.uid);
@@ -434,7 +434,15 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const { rates, platform } = this.#deps;
     const commands = costOfSubscriptions(subscriptions);
     const time = rates.renewed(this.#socket.address, uid, commands);
-    if (time > 0) await new Promise<void>((resolve) => platform.timers.after(time, resolve));
+    if (time === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = platform.timers.after(time, resolve);
+      this.#stopWaiting = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#stopWaiting = undefined;
   }
 
   #inSlices<T>(steps: Steps<T>): Promise<T> {
