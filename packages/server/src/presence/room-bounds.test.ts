@@ -184,6 +184,17 @@ describe('how much', () => {
     });
   });
 
+  test('[PRS8] so does leaving', async () => {
+    const app = await withBoards({ rates: { roomBytes: 2000 } });
+    const amal = app.socket('amal');
+    for (const uid of ['a', 'b', 'c', 'd']) await app.join(app.socket(uid), r);
+    await app.join(amal, r, {});
+    expect(await app.request(amal, { cmd: 'leave', r })).toEqual({ r });
+    expect(await app.join(amal, r, {})).toMatchObject({
+      error: { code: 429, errors: { r: ['beyond rate.roomBytes'] } },
+    });
+  });
+
   test('[PRS8] what goes out because of a uid, to all who watch', async () => {
     const app = await withBoards({ rates: { roomBytes: 1000 } });
     const amal = app.socket('amal');

@@ -71,7 +71,7 @@ export class RoomRegistry {
     const was = membership.state;
     membership.state = state;
     if (state) this.#publishMember(membership, state, user);
-    else if (was) this.publish(membership.r, { kind: 'left', id: membership.connection.id });
+    else if (was) this.#publishLeft(membership);
   }
 
   /** Takes it out of its room. Does nothing if it is in none. */
@@ -80,7 +80,7 @@ export class RoomRegistry {
     if (!room) return;
     const { budget } = this.#deps;
     room.remove(membership);
-    if (state) this.publish(r, { kind: 'left', id: connection.id });
+    if (state) this.#publishLeft(membership);
     budget.leave(connection.owner);
     budget.charge(membership.charged, 0);
     membership.charged = 0;
@@ -100,6 +100,11 @@ export class RoomRegistry {
   #publishMember({ connection, r, charged }: Membership, state: JsonObject, user: Actor): void {
     this.publish(r, { kind: 'member', id: connection.id, user, state });
     this.pay(connection.owner, r, charged - bytesPerMember);
+  }
+
+  #publishLeft({ connection, r }: Membership): void {
+    this.publish(r, { kind: 'left', id: connection.id });
+    this.pay(connection.owner, r, 0);
   }
 
   #charge(membership: Membership, state: JsonObject | undefined, user: Actor): void {
