@@ -95,6 +95,17 @@ describe('the quarantine', () => {
     expect(slow.expire(500)).toHaveLength(3);
     expect(slow.size).toBe(0);
   });
+
+  test('[HOK9] those that have waited too long end, also behind one that came back just now', () => {
+    const slow = quarantine();
+    const [late, other, back] = [job(), job(), job()];
+    slow.add(late, 0);
+    slow.add(other, 90);
+    slow.addFirst(back, 100);
+    expect(slow.expire(105)).toEqual([late]);
+    expect([slow.next(105), slow.next(105)]).toEqual([back, other]);
+    expect(slow.size).toBe(0);
+  });
 });
 
 describe('polling', () => {

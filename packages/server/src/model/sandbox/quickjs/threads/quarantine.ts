@@ -108,8 +108,14 @@ export class Quarantine {
     for (const [compiled, { lines }] of this.#scripts) {
       for (const [owner, line] of lines) {
         const { jobs } = line;
-        const late = jobs.filter(({ slowSince }) => now - slowSince > this.#options.longestWait);
-        if (late.length > 0) expired.push(...jobs.splice(0, late.length));
+        // Not only in front: `addFirst` puts those that wait since just now before the others.
+        const isLate = ({ slowSince }: ScriptCall) => now - slowSince > this.#options.longestWait;
+        const late = jobs.filter(isLate);
+        if (late.length > 0) {
+          const others = jobs.filter((job) => !isLate(job));
+          expired.push(...late);
+          jobs.splice(0, jobs.length, ...others);
+        }
         const forgiven = line.strikes === 0 || now > line.until + forgetAfter;
         if (jobs.length === 0 && forgiven) lines.delete(owner);
       }
