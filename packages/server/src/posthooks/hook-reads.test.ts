@@ -127,6 +127,53 @@ test.each([[['get', '/people/0']], [['get', ['/people/0', '/people/1']]], [['rea
   },
 );
 
+/** Reads of a list of ten objects of which each counts as 10 ms, and how many were loaded. */
+async function largeReads() {
+  const { app } = await openApp();
+  const rs = Array.from({ length: 10 }, (_, n) => `/people/large${n}`);
+  for (const r of rs) {
+    await app.send(amal, { cmd: 'create', r, body: { name: 'a'.repeat(1000) } });
+  }
+  const loads: number[] = [];
+  let now = 0;
+  const objects: typeof app.services.objects = Object.create(app.services.objects);
+  objects.heads = (some) => {
+    loads.push(some.length);
+    return app.services.objects.heads(some);
+  };
+  objects.head = async (r) => (await objects.heads([r]))[0];
+  const platform = {
+    ...app.platform,
+    clock: { ...app.platform.clock, monotonic: () => now++ * 5 },
+  };
+  return { reads: readsOf({ services: { ...app.services, objects, platform } }), rs, loads };
+}
+
+test('[HRD1] of a list that is too large for an answer, no more is loaded than fits', async () => {
+  const { reads, rs, loads } = await largeReads();
+  expect(await replyTo(reads, ['get', rs], 5000)).toMatchObject({ error: { code: 413 } });
+  expect(loads).toEqual([1, 1, 1]);
+});
+
+test.each(['a get of a list', 'gets of one each', 'a read'])(
+  '[HRD1] while the objects of an answer are serialized, other work has its turn: %s',
+  async (kind) => {
+    const { reads, rs } = await largeReads();
+    let ticks = 0;
+    let isOver = false;
+    const count = () => {
+      ticks++;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    if (kind === 'a read') await replyTo(reads, ['read', '/people']);
+    else if (kind === 'a get of a list') await replyTo(reads, ['get', rs]);
+    else await Promise.all(rs.map((r) => replyTo(reads, ['get', r])));
+    isOver = true;
+    expect(ticks).toBeGreaterThanOrEqual(rs.length);
+  },
+);
+
 test('[HRD1] a query that takes too long is an error that says so, and a store that is away is none of the hook', async () => {
   const { app } = await openApp();
   const failing = (error: Error) => {

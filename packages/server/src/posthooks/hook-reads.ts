@@ -19,6 +19,7 @@ import { isStoreDown } from '../jobs/job-queue.js';
 import type { HookReadError } from '../model/hook-state.js';
 import { scriptObject } from '../model/script-object.js';
 import { estimateBytes } from '../objects/estimate-bytes.js';
+import { TickSlice } from '../platform/scheduling/tick-slice.js';
 import { filterOf } from '../queries/filter.js';
 import { ownerOf } from '../queries/owner.js';
 import { Search } from '../queries/search.js';
@@ -28,8 +29,8 @@ import type { Order, Scope } from '../store/store-reads.js';
 /** Sees everything, and reads in the turn of all post hooks. */
 const readerAuth: Auth = { uid: '_system', authType: 'hook', admin: true };
 
-/** Objects of a `get` that are read together. */
-const together = 64;
+/** Milliseconds of a tick of the event loop that the answers of all post hooks take, for their objects. */
+const answerTime = 4;
 /** Objects that one `get` may name: as many as a `read` may find. */
 const mostInList = 1000;
 
@@ -49,24 +50,29 @@ const optionNames: Readonly<Record<string, readonly string[]>> = {
  */
 export class HookReads {
   readonly #context: CommandContext;
+  readonly #slice: TickSlice;
 
   /** `context`: privileged. */
   constructor(context: CommandContext) {
     this.#context = context;
+    this.#slice = new TickSlice(context.services.platform.clock, answerTime);
   }
 
   /** See `HookRead.reply`. A call has one set of models from its beginning to its end. */
   async reply(call: readonly JsonValue[], bytes: number): Promise<string> {
-    return await new HookRead(withPinnedModels(this.#context)).reply(call, bytes);
+    const context = withPinnedModels(this.#context);
+    return await new HookRead(context, this.#slice).reply(call, bytes);
   }
 }
 
 /** One call. */
 class HookRead {
   readonly #context: CommandContext;
+  readonly #slice: TickSlice;
 
-  constructor(context: CommandContext) {
+  constructor(context: CommandContext, slice: TickSlice) {
     this.#context = context;
+    this.#slice = slice;
   }
 
   /**
@@ -112,7 +118,7 @@ class HookRead {
   }
 
   async #one(r: JsonValue | undefined): Promise<string> {
-    return (await this.#objects([this.#target(r)]))[0] ?? 'null';
+    return await this.#object(this.#target(r));
   }
 
   async #list(list: readonly JsonValue[], bytes: number): Promise<string> {
@@ -128,22 +134,25 @@ class HookRead {
     }
     const texts: string[] = [];
     let size = 0;
-    for (let index = 0; index < rs.length; index += together) {
-      for (const text of await this.#objects(rs.slice(index, index + together))) {
-        texts.push(text);
-        size += text.length;
-      }
+    for (const r of rs) {
+      const text = await this.#object(r);
+      texts.push(text);
+      size += text.length;
       if (size > bytes) throw tooLarge();
     }
     return `[${texts.join()}]`;
   }
 
-  /** JSON of each, `null` where there is none. */
-  async #objects(rs: readonly string[]): Promise<string[]> {
-    const heads = await this.#context.services.objects.heads(rs);
-    return heads.map((head) => {
-      return !head || head.deleted ? 'null' : JSON.stringify(scriptObject(head));
-    });
+  /** JSON of it; `null` where there is none. */
+  async #object(r: string): Promise<string> {
+    await this.#turn();
+    const head = await this.#context.services.objects.head(r);
+    return !head || head.deleted ? 'null' : JSON.stringify(scriptObject(head));
+  }
+
+  /** Before each object: clients decide how large they are. */
+  async #turn(): Promise<void> {
+    if (this.#slice.isOver) await this.#slice.rest(readerAuth.uid);
   }
 
   async #read(
@@ -161,6 +170,7 @@ class HookRead {
     let size = 0;
     let held = 0;
     for (const { object } of hits) {
+      await this.#turn();
       const text = JSON.stringify(scriptObject(object));
       texts.push(text);
       size += text.length;
