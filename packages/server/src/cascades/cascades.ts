@@ -4,6 +4,7 @@ import { PrivilegedContexts } from '../commands/privileged-contexts.js';
 import type { Services } from '../commands/services.js';
 import { type CascadeEntry, cascades, readCascadeEntry } from '../commands/write/cascade-entry.js';
 import type { DeadLetters } from '../jobs/dead-letters.js';
+import { jobOwner } from '../jobs/job-owner.js';
 import { type Job, type JobOutcome, JobQueue, type JobReport } from '../jobs/job-queue.js';
 import { doubling, type RetryPolicy } from '../jobs/retry-policy.js';
 import { type CascadeStep, deletionEffects } from '../model/deletion-effects.js';
@@ -164,7 +165,8 @@ export class Cascades {
   ): Promise<readonly DependentOutcome[]> {
     const { r: target, auth, chain } = entry;
     const cause = causeOf(entry, step);
-    const context = this.#contexts.ofCascade(auth, { hookDepth: chain, cause });
+    const more = { hookDepth: chain, cause, owner: jobOwner(entry) };
+    const context = this.#contexts.ofCascade(auth, more);
     const isCurrent = () => this.#options.services.models() === models;
     const write = (r: string) => writeDependent(context, step, { r, target, isCurrent });
     return await Promise.all(rs.map((r) => this.#limiter.schedule(entry, () => write(r))));

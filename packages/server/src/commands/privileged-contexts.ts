@@ -25,13 +25,18 @@ export class PrivilegedContexts {
     this.#services = { ...services, models: () => this.#unrestrictedSet(services.models()) };
   }
 
-  /** `hookDepth`: the number of post hooks that led to the write. */
-  ofHook(hookDepth: number): CommandContext {
-    return { services: this.#services, auth: hookAuth, log: this.#log, hookDepth };
+  /**
+   * `hookDepth`: the number of post hooks that led to the write. `owner`: who its work counts for.
+   */
+  ofHook(hookDepth: number, owner?: string): CommandContext {
+    return { services: this.#services, auth: hookAuth, log: this.#log, hookDepth, owner };
   }
 
   /** As `ofHook`, for what a deletion by this user goes on with (rule CAS6). */
-  ofCascade(auth: Auth, more: Pick<CommandContext, 'hookDepth' | 'cause'>): CommandContext {
+  ofCascade(
+    auth: Auth,
+    more: Pick<CommandContext, 'hookDepth' | 'cause' | 'owner'>,
+  ): CommandContext {
     return { services: this.#services, auth, log: this.#log, ...more };
   }
 

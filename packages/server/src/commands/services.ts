@@ -74,6 +74,8 @@ export interface CommandContext {
    * command belongs to no client.
    */
   readonly cause?: string | undefined;
+  /** Who the work that follows from it counts for, where that is not `auth`: see `jobOwner`. */
+  readonly owner?: string | undefined;
   /** Revisions accepted by an update or delete over HTTP. */
   readonly acceptedRevs?: AcceptedRevs | undefined;
 }

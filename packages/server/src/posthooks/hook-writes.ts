@@ -3,6 +3,7 @@ import { Type } from '@really/protocol/schema';
 import type { PrivilegedContexts } from '../commands/privileged-contexts.js';
 import type { Services } from '../commands/services.js';
 import { HookDepthExceeded, type OutboxEntry } from '../commands/write/outbox-entry.js';
+import { jobOwner } from '../jobs/job-owner.js';
 import { isStoreDown, type Job, type JobOutcome, type JobQueue } from '../jobs/job-queue.js';
 import type { ScriptEffect } from '../model/hook-state.js';
 import { requestOf, systemCreation } from '../objects/system-records.js';
@@ -34,6 +35,8 @@ export interface HookEvent {
   readonly r: string;
   /** When the object was written, milliseconds since the Unix epoch. */
   readonly at: number;
+  /** Who the delivery counts for: see `jobOwner`. */
+  readonly owner: string;
 }
 
 /** What else is written and erased with effects. */
@@ -210,10 +213,11 @@ export class HookWrites {
   #stepsOf(entry: OutboxEntry, effect: ScriptEffect): EffectWrite[] {
     const [kind, name, value] = effect;
     if (kind !== 'emit') {
-      const step = stepOf(this.#options.contexts.ofHook(entry.chain + 1), [kind, name, value]);
+      const context = this.#options.contexts.ofHook(entry.chain + 1, jobOwner(entry));
+      const step = stepOf(context, [kind, name, value]);
       return [{ effect, request: () => step.request(), refusal: (found) => step.refusal(found) }];
     }
-    const event = { name, data: value, r: entry.r, at: entry.at };
+    const event = { name, data: value, r: entry.r, at: entry.at, owner: jobOwner(entry) };
     return this.#options.deliveries(event).map((request) => ({ effect, request: () => request }));
   }
 }

@@ -8,6 +8,7 @@ import type { PreparedWrite } from '../../objects/write-request.js';
 import { fits, Whole } from '../../platform/record-schema.js';
 import type { CommandContext } from '../services.js';
 import { storedAuth } from './stored-auth.js';
+import { ownerOfWork, type StoredOwner } from './work-owner.js';
 
 /** The names of the collection of unfinished cascades. */
 export const cascades = '_cascades';
@@ -16,7 +17,7 @@ export const cascades = '_cascades';
  * A deletion that is to be followed by what depends on the object: committed with it, and erased
  * when nothing is left that depends (rule CAS5).
  */
-export interface CascadeEntry {
+export interface CascadeEntry extends StoredOwner {
   /** The deleted object. */
   readonly r: string;
   /** The topmost object in the address of `r` that is deleted with it: an object above it, or `r` itself. */
@@ -35,6 +36,7 @@ const schema = Type.Object({
   auth: storedAuth,
   at: Whole(0),
   chain: Whole(0),
+  owner: Type.Optional(Type.String()),
 });
 
 /** `undefined` where this version cannot read it. */
@@ -44,14 +46,17 @@ export function readCascadeEntry(data: JsonObject): CascadeEntry | undefined {
 
 /** Adds an entry to a deletion, where the models say that something follows it. */
 export function withCascade(
-  { services, auth, hookDepth = 0, cause }: CommandContext,
+  context: CommandContext,
   model: Model,
   write: PreparedWrite,
 ): PreparedWrite {
+  const { services, auth, hookDepth = 0, cause } = context;
   if (deletionEffects(services.models(), model).steps.length === 0) return write;
   const { r, at } = write.change;
   const top = cause !== undefined && r.startsWith(`${cause}/`) ? cause : r;
-  const entry = { r, cause: top, auth: plainAuth(auth), at, chain: hookDepth };
+  const found = { r, cause: top, auth: plainAuth(auth), at, chain: hookDepth };
+  const { owner } = ownerOfWork(context);
+  const entry = owner === undefined ? found : { ...found, owner };
   const creation = systemCreation(`/${cascades}/${services.objects.newId()}`, entry, at);
   return { ...write, sideWrites: [...(write.sideWrites ?? []), creation] };
 }

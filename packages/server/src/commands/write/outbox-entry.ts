@@ -11,11 +11,12 @@ import type { StoredObject } from '../../store/stored-object.js';
 import type { Write } from '../../store/write-group.js';
 import { type CommandContext, chargeForWriting } from '../services.js';
 import { storedAuth } from './stored-auth.js';
+import { ownerOfWork, type StoredOwner } from './work-owner.js';
 
 export type PostHookName = Extract<keyof Hooks, `post${string}`>;
 
 /** Work for a post hook, committed with the write that it is about: the data that the hook sees. */
-export interface OutboxEntry {
+export interface OutboxEntry extends StoredOwner {
   readonly hook: PostHookName;
   /**
    * The object, the revision that the write made, and its time in milliseconds since the Unix
@@ -73,7 +74,8 @@ export function withPostHook(
   // It is written with the object, and read for the hook.
   chargeForWriting(context, estimateBytes(data), 2);
   const { fields, before } = changed(hook, write, head);
-  const entry = { hook, r, rev, at, model: model.key, data, fields, before, auth, chain };
+  const found = { hook, r, rev, at, model: model.key, data, fields, before, auth, chain };
+  const entry = { ...found, ...ownerOfWork(context) };
   return { ...write, sideWrites: [entryWrite(`/${outbox}/${services.objects.newId()}`, entry)] };
 }
 
@@ -98,8 +100,9 @@ function changed(
 
 /** The creation of an entry. Its change has no content: nobody receives it. */
 export function entryWrite(r: string, entry: OutboxEntry): Write {
-  const { auth, fields, parts: _, ...plain } = entry;
+  const { auth, fields, parts: _, owner, ...plain } = entry;
   const data: JsonObject = { ...plain, fields: [...fields], auth: plainAuth(auth) };
+  if (owner !== undefined) data.owner = owner;
   return systemCreation(r, data, entry.at);
 }
 
@@ -114,6 +117,7 @@ const entrySchema = Type.Object({
   before: AnyObject,
   auth: storedAuth,
   chain: Type.Number(),
+  owner: Type.Optional(Type.String()),
   parts: Type.Optional(Type.Array(Type.String())),
 });
 

@@ -14,9 +14,9 @@ export interface WebhookMessage extends StandardWebhookMessage {
 }
 
 export function messageWrite(endpoint: string, event: HookEvent, id: string): WriteRequest {
-  const { name: type, data, r: about, at } = event;
+  const { name: type, data, r: about, at, owner } = event;
   const r = `/_webhooks/${endpoint}/deliveries/${id}`;
-  return requestOf(systemCreation(r, { id, type, data, r: about, at }, at));
+  return requestOf(systemCreation(r, { id, type, data, r: about, at, owner }, at));
 }
 
 const messageSchema = Type.Object({

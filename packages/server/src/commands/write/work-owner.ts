@@ -1,0 +1,21 @@
+import { scriptOwnerOf } from '../../model/script-owner.js';
+import { sealOf } from '../../platform/seal.js';
+import type { CommandContext } from '../services.js';
+
+/** Who work counts for, as it is stored: see `jobOwner`. */
+export interface StoredOwner {
+  /** Absent where it is the user in the `auth` of the work. */
+  readonly owner?: string | undefined;
+}
+
+/**
+ * The owner of the work that follows from a command, to be stored with it: of a hook's command the
+ * owner of the hook. An address is stored as its seal, which nobody can turn back into it without
+ * the secret of the app.
+ */
+export function ownerOfWork({ auth, owner, services }: CommandContext): StoredOwner {
+  const found = owner ?? scriptOwnerOf(auth);
+  if (found === `uid ${auth.uid}`) return {};
+  if (owner !== undefined) return { owner };
+  return { owner: `address ${sealOf(found, { key: services.pageKey ?? '', length: 16 })}` };
+}
