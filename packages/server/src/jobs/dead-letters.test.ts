@@ -6,7 +6,7 @@ import { silentLog } from '../platform/log.js';
 import { noMetrics } from '../platform/metrics.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { openMemoryStore } from '../store/memory/store.js';
-import { DeadLetters } from './dead-letters.js';
+import { type DeadLetter, DeadLetters } from './dead-letters.js';
 
 const records = ['/_work-parts/1', '/_work-parts/2'];
 
@@ -26,7 +26,7 @@ async function withLetter(limit = 10) {
   const deadLetters = new DeadLetters({ ...ports, limit, age: 1000 });
   const written = new SystemRecords(objects);
   for (const r of ['/_work/1', ...records]) await written.put(r, () => ({ name: r }));
-  const add = (from: string, of: { readonly records?: readonly string[] }) =>
+  const add = (from: string, of: Partial<DeadLetter>) =>
     deadLetters.add({
       ...{ kind: 'hook', from, about: '/a/1', what: 'a postUpdate', attempts: 5, reason: 'no' },
       ...{ work: { parts: records }, ...of },
@@ -78,11 +78,40 @@ test('[POST10] none are read while none can be too many or too old', async () =>
     await written.put(r, () => ({}));
     await add(r, {});
   }
-  // One too many is one to read.
-  expect(pages).toEqual([100, 1]);
+  // Whose they are is read once.
+  expect(pages).toEqual([100, 100]);
+  await written.put('/_work/4', () => ({}));
+  await add('/_work/4', {});
+  expect(pages).toEqual([100, 100]);
   expect(await deadLetters.list(10)).toHaveLength(2);
   platform.advance(3_600_000);
   await expect.poll(() => deadLetters.list(10)).toEqual([]);
+  deadLetters.close();
+});
+
+test('[POST10] beyond the limit those go of the owner with most, and of all alike the oldest', async () => {
+  const { deadLetters, id, written, add, platform } = await withLetter(4);
+  await deadLetters.drop(id);
+  let n = 2;
+  const addOf = async (uid: string) => {
+    const own = n++;
+    const from = `/_work/${own}`;
+    platform.advance(1);
+    await written.put(from, () => ({}));
+    await add(from, { work: { auth: { uid }, n: own } });
+  };
+  const kept = async () => {
+    const letters = await deadLetters.list(10);
+    return letters
+      .map(({ work }) => `${(work.auth as { uid: string }).uid} ${work.n}`)
+      .toReversed();
+  };
+  for (const uid of ['ann', 'eve', 'eve', 'eve', 'eve', 'eve']) await addOf(uid);
+  expect(await kept()).toEqual(['ann 2', 'eve 5', 'eve 6', 'eve 7']);
+  await Promise.all(['bob', 'cid', 'eve'].map((uid) => addOf(uid)));
+  expect((await kept()).toSorted()).toEqual(['ann 2', 'bob 8', 'cid 9', 'eve 10']);
+  await addOf('dan');
+  expect((await kept()).toSorted()).toEqual(['bob 8', 'cid 9', 'dan 11', 'eve 10']);
   deadLetters.close();
 });
 

@@ -6,8 +6,9 @@ import type { Log } from '../platform/log.js';
 import type { Counter, Metrics } from '../platform/metrics.js';
 import type { Platform, Timer } from '../platform/platform.js';
 import type { Store } from '../store/store.js';
-import type { CreatedEntry } from '../store/store-reads.js';
 import type { StoredObject } from '../store/stored-object.js';
+import { jobOwner } from './job-owner.js';
+import { LettersByOwner } from './letters-by-owner.js';
 
 /**
  * What was given up: a run of a post hook, the delivery of an event to a webhook, or the rest of
@@ -44,7 +45,7 @@ export interface DeadLettersOptions {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Maximum number; the oldest are dropped beyond it. */
+  /** Maximum number; beyond it, the oldest of the owner with most are dropped. */
   readonly limit: number;
   /** Maximum age, milliseconds. */
   readonly age: number;
@@ -62,6 +63,10 @@ export class DeadLetters {
   #count = 0;
   /** None is older; unknown until they are read. */
   #oldest = Number.NEGATIVE_INFINITY;
+  /** Read once there are too many. */
+  #byOwner: LettersByOwner | undefined;
+  /** Never rejects. */
+  #dropping: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
   #closed = false;
 
@@ -113,6 +118,7 @@ export class DeadLetters {
     const creation = requestOf(systemCreation(r, data, at));
     await objects.writeAll([creation], { erases: [deadLetter.from] });
     this.#count += 1;
+    this.#byOwner?.add(id, jobOwner(work));
     this.#added.add(1, deadLetter.kind);
     const { kind, about, what, attempts, reason } = deadLetter;
     log.error(
@@ -171,34 +177,74 @@ export class DeadLetters {
     const { kind } = await objects.writeAll(requests, { erases });
     if (kind !== 'committed') return false;
     this.#count -= letters.length;
+    for (const { id } of letters) this.#byOwner?.delete(id);
     return true;
   }
 
-  /** Drops dead letters that are too many or too old. */
-  async #dropOld(): Promise<void> {
-    const { store, log, platform, limit, age } = this.#options;
+  /** Drops dead letters that are too many or too old. Never rejects. */
+  #dropOld(): Promise<void> {
+    // One after the other: two at once would drop too many.
+    this.#dropping = this.#dropping.then(() => this.#drop());
+    return this.#dropping;
+  }
+
+  async #drop(): Promise<void> {
     try {
-      while (!this.#closed) {
-        const tooMany = Math.max(0, this.#count - limit);
-        const now = platform.clock.now();
-        const tooOld = now - age;
-        const mayBeOld = this.#oldest < tooOld;
-        if (tooMany === 0 && !mayBeOld) return;
-        const most = mayBeOld ? page : Math.min(tooMany, page);
-        const { entries, more } = await store.created(scope, 0, most);
-        const isDoomed = ({ change }: CreatedEntry, index: number) => {
-          return index < tooMany || change.at < tooOld;
-        };
-        const doomed = entries.filter(isDoomed);
-        const kept = entries.find((entry, index) => !isDoomed(entry, index));
-        if (kept || !more) this.#oldest = kept?.change.at ?? now;
-        if (doomed.length === 0) return;
-        log.warn({ letters: doomed.length }, 'dead letters were dropped: too many, or too old');
-        const letters = doomed.map(({ object }) => deadLetterOf(object));
-        if (!(await this.#erase(letters, []))) return;
-      }
+      await this.#dropTooMany();
+      await this.#dropTooOld();
     } catch (error) {
+      // What it does not have any more may still be stored.
+      this.#byOwner = undefined;
+      const { log } = this.#options;
       if (!this.#closed) log.warn({ err: error }, 'the dead letters could not be cleaned up');
+    }
+  }
+
+  async #dropTooMany(): Promise<void> {
+    const { log, limit } = this.#options;
+    if (this.#count <= limit) return;
+    const byOwner = this.#byOwner ?? (await this.#readByOwner());
+    let letters = 0;
+    while (!this.#closed && this.#count > limit) {
+      const id = byOwner.first;
+      if (id === undefined) break;
+      // First, as it may be gone already.
+      byOwner.delete(id);
+      const letter = await this.find(id);
+      if (letter && (await this.#erase([letter], []))) letters += 1;
+    }
+    if (letters > 0) log.warn({ letters }, 'dead letters were dropped: too many');
+  }
+
+  async #readByOwner(): Promise<LettersByOwner> {
+    const byOwner = new LettersByOwner();
+    // From now on it is told of those that are added.
+    this.#byOwner = byOwner;
+    for (let after = 0; ; ) {
+      const { entries, through, more } = await this.#options.store.created(scope, after, page);
+      for (const { object } of entries) {
+        const { id, work } = deadLetterOf(object);
+        byOwner.add(id, jobOwner(work));
+      }
+      if (!more || this.#closed) return byOwner;
+      after = through;
+    }
+  }
+
+  async #dropTooOld(): Promise<void> {
+    const { store, log, platform, age } = this.#options;
+    while (!this.#closed) {
+      const now = platform.clock.now();
+      const tooOld = now - age;
+      if (this.#oldest >= tooOld) return;
+      const { entries, more } = await store.created(scope, 0, page);
+      const doomed = entries.filter(({ change }) => change.at < tooOld);
+      const kept = entries.find(({ change }) => change.at >= tooOld);
+      if (kept || !more) this.#oldest = kept?.change.at ?? now;
+      if (doomed.length === 0) return;
+      log.warn({ letters: doomed.length }, 'dead letters were dropped: too old');
+      const letters = doomed.map(({ object }) => deadLetterOf(object));
+      if (!(await this.#erase(letters, []))) return;
     }
   }
 }

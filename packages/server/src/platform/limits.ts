@@ -200,7 +200,11 @@ export const limits = {
   webhookAge: duration(3 * day, 'how long a delivery is tried; beyond: a dead letter'),
   webhookTime: duration(10_000, 'time of one attempt; beyond: it fails'),
   webhooksAtOnce: count(4, 'concurrent attempts to one webhook', { most: 1000 }),
-  deadLetters: count(1000, 'dead letters kept; beyond: the oldest are deleted', { least: 0 }),
+  deadLetters: count(
+    1000,
+    'dead letters kept; beyond: the oldest of the owner with most are deleted',
+    { least: 0 },
+  ),
   deadLetterAge: duration(30 * day, 'how long a dead letter is kept; beyond: it is deleted'),
   cachedObjects: count(
     100_000,
