@@ -95,6 +95,7 @@ export class Cascades {
     this.#queue = new JobQueue({
       ...{ store, objects, bus, platform, log, concurrency, retry },
       scope: { names: [cascades], parents: [] },
+      ownerOf: ({ data }) => jobOwner(data),
       run: (job) => this.#run(job),
       report: (job, report) => this.#report(job, report),
       moveToDeadLetters: (job, why) => deadLetters.add({ ...deadLetterOf(job), ...why }),

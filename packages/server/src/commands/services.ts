@@ -35,8 +35,8 @@ export interface Services {
   readonly queryLimiter: QueryLimiter;
   /** Without it every object has its model's version already. */
   readonly migrations?: Pick<Migrations, 'settled'> | undefined;
-  /** True while too many post hooks wait to accept more; without it they are not bounded. */
-  readonly outboxFull?: (() => boolean) | undefined;
+  /** True while too many post hooks wait to accept more of this owner; without it they are not bounded. */
+  readonly outboxFull?: ((owner: string) => boolean) | undefined;
   /** Where the reads and writes of admins are recorded (rule ADM9). */
   readonly audit?: Audit | undefined;
   /** Key that seals page tokens. */

@@ -1,10 +1,12 @@
 import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import type { Platform, Timer } from '../platform/platform.js';
-import { Fifo } from '../platform/scheduling/fifo.js';
+import { FairQueue } from '../platform/scheduling/fair-queue.js';
 import type { Store } from '../store/store.js';
 import type { CreatedEntry, Scope } from '../store/store-reads.js';
 import type { Pos, StoredObject } from '../store/stored-object.js';
+import { HeldBack } from './held-back.js';
+import { OwnerCounts } from './owner-counts.js';
 
 /** The outcome of an attempt: no more to do, or to be retried after some milliseconds. */
 export type QueueAttempt =
@@ -23,6 +25,11 @@ export interface DurableQueueOptions {
    * waits for another.
    */
   readonly orderingKey?: ((entry: StoredObject) => string) | undefined;
+  /**
+   * Who an entry counts for: owners take turns, and none of them has all of the memory or of
+   * `concurrency`. Without it there is one owner, who may have all.
+   */
+  readonly ownerOf?: ((entry: StoredObject) => string) | undefined;
   /** Milliseconds until an entry may be tried, evaluated when it is read. */
   readonly notBefore?: ((entry: StoredObject) => number) | undefined;
   /** True for entries that wait for no others: beyond `concurrency`, and before all that wait. */
@@ -38,12 +45,20 @@ export interface DurableQueueOptions {
 /** The methods of the store that the queue uses. */
 export type QueueStore = Pick<Store, 'created' | 'count'>;
 
+interface QueuedEntry {
+  readonly r: string;
+  readonly owner: string;
+}
+
 interface EntryGroup {
-  /** Rs of entries. */
-  readonly waiting: string[];
+  readonly waiting: QueuedEntry[];
   timer: Timer | undefined;
   readonly isUrgent: boolean;
 }
+
+/** Pages of the store: those never read, those for a starved key, and those for an owner with room. */
+const kindsOfReads = ['new', 'starved', 'held-back'] as const;
+type KindOfRead = (typeof kindsOfReads)[number];
 
 const page = 100;
 const defaultWindow = 10_000;
@@ -51,6 +66,8 @@ const defaultWindow = 10_000;
  * Maximum entries of one ordering key in memory, so that a stuck key does not keep all others out.
  */
 const maxPerKey = 16;
+/** Free places in memory with which those that are held back of an owner are read on. */
+const roomToRead = page;
 /** Milliseconds after which an unavailable store is read again. */
 const storeRetry = 1000;
 
@@ -59,13 +76,24 @@ const storeRetry = 1000;
  * those with the same ordering key run one after the other, different keys in parallel. It follows
  * the positions of the entries, with a window of them in memory; the bus only wakes it. Entries of a
  * key that has enough in memory are passed by: reading goes on to those of other keys, and comes
- * back to this key, from a position of its own, when its entries in memory are done.
+ * back to this key, from a position of its own, when its entries in memory are done. Those of an
+ * owner who has as many in memory as there is room left are passed by, too: see `HeldBack`.
  */
 export class DurableQueue {
   readonly #options: DurableQueueOptions;
   readonly #groups = new Map<string, EntryGroup>();
-  readonly #ready = new Fifo<string>();
+  /** By the owner of their first entry. */
+  readonly #ready = new FairQueue<string>();
   readonly #known = new Set<string>();
+  /** Entries in memory. */
+  readonly #held = new OwnerCounts();
+  readonly #running = new OwnerCounts();
+  /** Entries in memory and in the store, as far as they were read. */
+  readonly #waiting = new OwnerCounts();
+  readonly #heldBack: HeldBack;
+  readonly #window: number;
+  /** Entries of one owner that are processed at once. */
+  readonly #mostOfOwner: number;
   /** Entries that are counted already when the bus brings them. */
   readonly #expected = new Set<string>();
   /** Entries whose work ended while a page was being read, which may still contain them. */
@@ -79,8 +107,8 @@ export class DurableQueue {
   /** Every entry up to here was read, and is in memory, done, or passed by. Never goes back. */
   #through: Pos = 0;
   #mayHaveMore = true;
-  /** The last read was for a starved key: the next one is for new entries, if there are any. */
-  #refilled = false;
+  /** The other kinds have their turn before it. */
+  #lastRead: KindOfRead = 'new';
   #pending = 0;
   #reading = false;
   #retry: Timer | undefined;
@@ -90,6 +118,10 @@ export class DurableQueue {
   constructor(options: DurableQueueOptions) {
     this.#options = options;
     this.#prefix = collectionR(options.scope);
+    this.#heldBack = new HeldBack(options.platform.random);
+    const { concurrency, ownerOf, window = defaultWindow } = options;
+    this.#window = window;
+    this.#mostOfOwner = ownerOf ? concurrency - Math.round(concurrency / 8) : concurrency;
   }
 
   /** Entries that wait or run, also those in the store: approximate until they were counted. */
@@ -103,7 +135,18 @@ export class DurableQueue {
 
   /** True where nothing that was read is left. */
   get #isIdle(): boolean {
-    return this.#known.size === 0 && this.#passedBy.size === 0;
+    return this.#known.size === 0 && this.#passedBy.size === 0 && this.#heldBack.size === 0;
+  }
+
+  /**
+   * True where so many wait that no more of this owner should be added: `limit` in all, except for
+   * those who have less than an equal part of it.
+   */
+  isFullFor(owner: string, limit: number): boolean {
+    if (this.pending < limit) return false;
+    const own = this.#waiting.of(owner);
+    const owners = this.#waiting.owners + (own === 0 ? 1 : 0);
+    return own * owners >= limit || this.pending >= 2 * limit;
   }
 
   /**
@@ -171,26 +214,72 @@ export class DurableQueue {
 
   #pump(): void {
     if (this.#closed) return;
-    const { concurrency, window = defaultWindow } = this.#options;
-    while (this.#working.size < concurrency && this.#ready.size > 0) {
-      const name = this.#ready.shift() ?? '';
+    while (this.#working.size < this.#options.concurrency) {
+      const name = this.#ready.shift();
+      if (name === undefined) break;
       const group = this.#groups.get(name);
       if (group) void this.#begin(name, group);
     }
-    if (this.#reading || this.#retry || this.#known.size >= window) return;
-    const [starved] = this.#starved;
-    this.#refilled = starved !== undefined && !(this.#mayHaveMore && this.#refilled);
-    if (starved !== undefined && this.#refilled) void this.#read(() => this.#refill(starved));
-    else if (this.#mayHaveMore) void this.#read(() => this.#readNew());
+    if (!this.#reading && !this.#retry && this.#known.size < this.#window) this.#readOn();
+  }
+
+  /** One page, of each kind in turn. */
+  #readOn(): void {
+    const last = kindsOfReads.indexOf(this.#lastRead);
+    for (let turn = 1; turn <= kindsOfReads.length; turn++) {
+      const kind = kindsOfReads[(last + turn) % kindsOfReads.length] ?? 'new';
+      const read = this.#readOf(kind);
+      if (read === undefined) continue;
+      this.#lastRead = kind;
+      void this.#read(read);
+      return;
+    }
+  }
+
+  /** `undefined` where there is nothing to read of this kind. */
+  #readOf(kind: KindOfRead): (() => Promise<void>) | undefined {
+    switch (kind) {
+      case 'new':
+        return this.#mayHaveMore ? () => this.#readNew() : undefined;
+      case 'starved': {
+        const [starved] = this.#starved;
+        return starved === undefined ? undefined : () => this.#refill(starved);
+      }
+      case 'held-back': {
+        const holder = this.#heldBack.next((owner) => this.#mayReadOn(owner));
+        return holder === undefined ? undefined : () => this.#readHeldBack(holder);
+      }
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  /** How many more entries of this owner memory has room for: with them it has as many as are left free. */
+  #roomOf(owner: string): number {
+    if (!this.#options.ownerOf) return Number.POSITIVE_INFINITY;
+    const free = this.#window - this.#known.size;
+    const held = this.#held.of(owner);
+    const room = Math.floor((free - held) / 2);
+    return held === 0 && free > 0 ? Math.max(1, room) : room;
+  }
+
+  #mayReadOn(owner: string): boolean {
+    const room = this.#roomOf(owner);
+    const enough = Math.min(roomToRead, this.#window / 8);
+    return room >= enough || (room > 0 && this.#held.of(owner) === 0);
   }
 
   /** Resolves when the first entry of the group was tried. */
   async #begin(name: string, group: EntryGroup): Promise<void> {
-    const [r] = group.waiting;
-    if (r === undefined || this.#closed) return;
-    const work = this.#attempt(r).then((attempt) => {
+    const [entry] = group.waiting;
+    if (entry === undefined || this.#closed) return;
+    this.#running.add(entry.owner, 1);
+    if (this.#running.of(entry.owner) >= this.#mostOfOwner) this.#ready.pause(entry.owner);
+    const work = this.#attempt(entry.r).then((attempt) => {
       this.#working.delete(work);
-      if (attempt.kind === 'done') this.#complete(name, group, r);
+      this.#running.add(entry.owner, -1);
+      this.#ready.resume(entry.owner);
+      if (attempt.kind === 'done') this.#complete(name, group, entry);
       else this.#schedule(name, group, attempt.after);
       this.#pump();
     });
@@ -200,7 +289,7 @@ export class DurableQueue {
 
   #makeReady(name: string, group: EntryGroup): void {
     if (group.isUrgent) void this.#begin(name, group);
-    else this.#ready.push(name);
+    else this.#ready.push(group.waiting[0]?.owner ?? '', name);
   }
 
   /** Never rejects. */
@@ -213,10 +302,12 @@ export class DurableQueue {
     }
   }
 
-  #complete(name: string, group: EntryGroup, r: string): void {
+  #complete(name: string, group: EntryGroup, { r, owner }: QueuedEntry): void {
     group.waiting.shift();
     this.#pending -= 1;
     this.#known.delete(r);
+    this.#held.add(owner, -1);
+    this.#waiting.add(owner, -1);
     if (this.#reading) this.#ended.add(r);
     if (group.waiting.length > 0) {
       this.#makeReady(name, group);
@@ -269,6 +360,7 @@ export class DurableQueue {
     if (more) this.#mayHaveMore = true;
     else if (entries.length === 0 && !this.#mayHaveMore && this.#isIdle) {
       this.#pending = 0;
+      this.#waiting.clear();
     }
     for (const entry of entries) this.#enqueue(entry);
   }
@@ -299,10 +391,38 @@ export class DurableQueue {
     if (this.#starved.delete(name)) this.#groups.delete(name);
   }
 
+  /** Reads on for an owner, and for all others whose entries begin in the same stretch or after it. */
+  async #readHeldBack(holder: string): Promise<void> {
+    const { store, scope } = this.#options;
+    const from = this.#heldBack.firstOf(holder);
+    const { entries, through } = await store.created(scope, from - 1, page);
+    const covered = this.#heldBack.from(from);
+    const end = Math.min(through, this.#through);
+    for (const { object, pos } of entries) {
+      const { r } = object;
+      const name = this.#keyOf(object);
+      if (pos > end) break;
+      if (this.#known.has(r) || this.#ended.has(r) || this.#passedBy.has(name)) continue;
+      const owner = this.#heldBack.holderOf(this.#ownerOf(object), name);
+      if (owner === undefined || !covered.has(owner)) continue;
+      if (this.#roomOf(owner) < 1) {
+        this.#heldBack.moveTo(owner, pos);
+        covered.delete(owner);
+      } else if (!this.#take(name, object)) this.#passedBy.set(name, pos);
+    }
+    for (const owner of covered) this.#heldBack.moveTo(owner, end + 1);
+  }
+
   #enqueue({ object, pos }: CreatedEntry): void {
     if (this.#known.has(object.r) || this.#ended.has(object.r)) return;
     const name = this.#keyOf(object);
-    if (!this.#passedBy.has(name) && !this.#take(name, object)) this.#passedBy.set(name, pos);
+    const owner = this.#ownerOf(object);
+    this.#waiting.add(owner, 1);
+    if (this.#passedBy.has(name)) return;
+    const holder = this.#heldBack.holderOf(owner, name);
+    if (holder !== undefined) this.#heldBack.hold(holder, name, pos);
+    else if (this.#roomOf(owner) < 1) this.#heldBack.hold(owner, name, pos);
+    else if (!this.#take(name, object)) this.#passedBy.set(name, pos);
   }
 
   /** False where enough of the key are in memory. */
@@ -310,8 +430,7 @@ export class DurableQueue {
     const group = this.#groups.get(name);
     if (group && group.waiting.length >= maxPerKey) return false;
     if (group && group.waiting.length > 0) {
-      this.#known.add(entry.r);
-      group.waiting.push(entry.r);
+      group.waiting.push(this.#remember(entry));
       return true;
     }
     this.#starved.delete(name);
@@ -321,10 +440,20 @@ export class DurableQueue {
 
   #newGroup(entry: StoredObject): EntryGroup {
     const isUrgent = this.#options.isUrgent?.(entry) ?? false;
-    const group = { waiting: [entry.r], timer: undefined, isUrgent };
-    this.#known.add(entry.r);
+    const group = { waiting: [this.#remember(entry)], timer: undefined, isUrgent };
     this.#groups.set(this.#keyOf(entry), group);
     return group;
+  }
+
+  #remember(entry: StoredObject): QueuedEntry {
+    const owner = this.#ownerOf(entry);
+    this.#known.add(entry.r);
+    this.#held.add(owner, 1);
+    return { r: entry.r, owner };
+  }
+
+  #ownerOf(entry: StoredObject): string {
+    return this.#options.ownerOf?.(entry) ?? '';
   }
 
   #keyOf(entry: StoredObject): string {

@@ -129,6 +129,11 @@ export class JobQueue {
     return this.#queue.pending;
   }
 
+  /** See `DurableQueue.isFullFor`. */
+  isFullFor(owner: string, limit: number): boolean {
+    return this.#queue.isFullFor(owner, limit);
+  }
+
   /** Jobs that run. */
   get working(): number {
     return this.#queue.working;

@@ -189,7 +189,10 @@ export const limits = {
     { most: 64 * mib },
   ),
   hookAttempts: count(5, 'attempts to run a post hook; beyond: a dead letter', { most: 100 }),
-  outbox: count(1_000_000, 'waiting runs of post hooks; beyond: 503 for writes that would add one'),
+  outbox: count(
+    1_000_000,
+    'waiting runs of post hooks; beyond: 503 for writes of the owners with most of them',
+  ),
   webhookEvents: count(
     100_000,
     'waiting events of one webhook; beyond: new ones are left out, counted and logged',

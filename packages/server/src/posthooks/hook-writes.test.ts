@@ -177,14 +177,22 @@ test('[HRD1] effects that are too large for one commit are written in smaller pa
   for (const name of ['_outbox', '_outbox-parts']) expect(await run.stored(name)).toEqual([]);
 });
 
-test('[HRD1] so many runs are in parts at a time, and others wait with nothing written', async () => {
+test('[HRD1] [POST13] so many runs are in parts at a time, fewer of one owner, and others wait with nothing written', async () => {
   const { app } = await openRun();
   const effects: ScriptEffect[] = Array.from({ length: 101 }, () => ['create', '/notes', {}]);
   const runs: TestRun[] = [];
-  for (let n = 0; n < 17; n++) runs.push(await openRun(app));
-  const outcomes: JobOutcome[] = [];
-  for (const run of runs) outcomes.push(await run.writes.write(await run.job(), entry, effects));
-  expect(outcomes.map(({ kind }) => kind)).toEqual([...Array(16).fill('continued'), 'postponed']);
+  const kindsFor = async (uid: string, count: number) => {
+    const kinds: string[] = [];
+    for (let n = 0; n < count; n++) {
+      const run = await openRun(app);
+      runs.push(run);
+      const own = { ...entry, auth: { uid } };
+      kinds.push((await run.writes.write(await run.job(), own, effects)).kind);
+    }
+    return kinds;
+  };
+  expect(await kindsFor('eve', 13)).toEqual([...Array(12).fill('continued'), 'postponed']);
+  expect(await kindsFor('bob', 5)).toEqual([...Array(4).fill('continued'), 'postponed']);
   const [first, last] = [runs[0], runs.at(-1)];
   while ((await first?.part())?.kind === 'continued');
   expect(await last?.all(effects)).toHaveLength(3);

@@ -16,6 +16,8 @@ export const effectsTogether = 100;
 
 /** Runs whose effects may be on disk in parts, besides those that an earlier process left. */
 const mostSpread = 16;
+/** Those of one owner. */
+const mostSpreadOfOwner = 12;
 /** Milliseconds until a run is executed again that found as many. */
 const spreadRetry = 1000;
 
@@ -60,8 +62,8 @@ type Committed =
  */
 export class HookWrites {
   readonly #options: HookWritesOptions;
-  /** Rs of the entries with parts, or whose parts are being stored. */
-  readonly #spread = new Set<string>();
+  /** Rs of the entries with parts, or whose parts are being stored, with their owners. */
+  readonly #spread = new Map<string, string>();
 
   constructor(options: HookWritesOptions) {
     this.#options = options;
@@ -75,7 +77,7 @@ export class HookWrites {
       if (result.kind === 'refused') return failureOf(result.effect, result.error);
       if (effects.length < 2) return tooLarge;
     }
-    return await this.#spreadOut(job, effects);
+    return await this.#spreadOut(job, jobOwner(entry), effects);
   }
 
   /** Writes the next part of a run whose effects are in parts. */
@@ -84,7 +86,7 @@ export class HookWrites {
     entry: OutboxEntry,
     [part = '', ...others]: readonly string[],
   ): Promise<JobOutcome> {
-    this.#spread.add(job.r);
+    this.#spread.set(job.r, jobOwner(entry));
     const record = await this.#options.services.objects.head(part);
     const data = record && !record.deleted ? record.data : undefined;
     if (!data || !fits(partSchema, data)) {
@@ -111,9 +113,11 @@ export class HookWrites {
   }
 
   /** Commits effects as parts of their entry. */
-  async #spreadOut(job: Job, effects: readonly ScriptEffect[]): Promise<JobOutcome> {
-    if (this.#spread.size >= mostSpread) return { kind: 'postponed', ms: spreadRetry };
-    this.#spread.add(job.r);
+  async #spreadOut(job: Job, owner: string, effects: readonly ScriptEffect[]): Promise<JobOutcome> {
+    const own = [...this.#spread.values()].filter((other) => other === owner).length;
+    const isFull = this.#spread.size >= mostSpread || own >= mostSpreadOfOwner;
+    if (isFull) return { kind: 'postponed', ms: spreadRetry };
+    this.#spread.set(job.r, owner);
     const size = Math.min(effectsTogether, Math.ceil(effects.length / 2));
     let isStored = false;
     try {

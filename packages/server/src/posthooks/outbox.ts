@@ -4,6 +4,7 @@ import { PrivilegedContexts } from '../commands/privileged-contexts.js';
 import type { Services } from '../commands/services.js';
 import { type OutboxEntry, outbox, readEntry } from '../commands/write/outbox-entry.js';
 import type { DeadLetters } from '../jobs/dead-letters.js';
+import { jobOwner } from '../jobs/job-owner.js';
 import { type Job, type JobFailure, type JobOutcome, JobQueue } from '../jobs/job-queue.js';
 import { doubling } from '../jobs/retry-policy.js';
 import { plainAuth } from '../model/hooks.js';
@@ -67,6 +68,7 @@ export class Outbox {
       ...{ store, objects, bus, platform, log, concurrency },
       scope: { names: [outbox], parents: [] },
       orderingKey: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
+      ownerOf: ({ data }) => jobOwner(data),
       retry: { delays, jitter: 0.5, attempts },
       run: (job) => this.#run(job),
       report: (_, { kind }) => runs.add(1, outcomes[kind]),
@@ -95,9 +97,9 @@ export class Outbox {
     });
   }
 
-  /** Runs that wait or are in progress. */
-  get pending(): number {
-    return this.#queue.pending;
+  /** See `DurableQueue.isFullFor`. */
+  isFullFor(owner: string, limit: number): boolean {
+    return this.#queue.isFullFor(owner, limit);
   }
 
   start(): void {

@@ -48,9 +48,9 @@ export class PostHooks {
     });
   }
 
-  /** True while too many runs wait to accept more. */
-  get full(): boolean {
-    return this.#outbox.pending >= this.#limits.outbox;
+  /** True while too many runs wait to accept more of this owner. */
+  isFullFor(owner: string): boolean {
+    return this.#outbox.isFullFor(owner, this.#limits.outbox);
   }
 
   /** Begins with what an earlier run of the server left; does not wait. */

@@ -7,7 +7,7 @@ import { WebhookReceiver } from '../../harness/webhook-receiver.js';
 
 const model = 'version: 1\nfields: { n: { type: Long } }\naccess: { create: true, read: true }\n';
 
-test('[POST11] with too many runs waiting, writes that would add one are 503, and others go on', async () => {
+test('[POST11] with too many runs waiting, writes of their user that would add one are 503, and others go on', async () => {
   await using folder = await appFolder({
     'models/things/model.yaml': model,
     // Refused until there is such an object.
@@ -21,6 +21,9 @@ test('[POST11] with too many runs waiting, writes that would add one are 503, an
   for (let n = 0; n < 3; n++) expect((await create('/things')).error).toBeUndefined();
   const { error } = await create('/things');
   expect(error).toMatchObject({ code: 503, message: 'server.unavailable' });
+  using other = await Client.connect(server.socketUrl, signToken({ uid: 'bob' }, testSecret));
+  const bobs = await other.request({ cmd: 'create', r: '/things', body: { n: 1 } });
+  expect(bobs.error).toBeUndefined();
   expect((await create('/plain/missing')).error).toBeUndefined();
   await expect.poll(async () => (await create('/things')).error).toBeUndefined();
 });
@@ -51,4 +54,7 @@ test('[POST11] of a webhook for which too much waits new events are left out', a
   // The last event waits until the response to it has been processed.
   await expect.poll(metrics).toContain('really_webhooks_pending 2');
   expect(await metrics()).toContain('really_webhooks_total{outcome="dropped"} 3');
+  using other = await Client.connect(server.socketUrl, signToken({ uid: 'bob' }, testSecret));
+  await other.request({ cmd: 'create', r: '/things', body: { n: 9 } });
+  await expect.poll(() => numbers('/slow')).toContain(9);
 });

@@ -157,7 +157,7 @@ async function openData(config: Config, ports: DataPorts) {
   const { publicData } = config.values;
   const rooms = new Rooms({ ...common, rates, objects, publicData, roomBus: localRoomBus(log) });
   shutdown.add(async () => rooms.close());
-  const outboxFull = () => postHooks.full;
+  const outboxFull = (owner: string) => postHooks.isFullFor(owner);
   const services: Services = {
     ...{ ...common, migrations, objects, live, rooms, queryLimiter, outboxFull, publicData },
     pageKey: pageKeyOf(secret),

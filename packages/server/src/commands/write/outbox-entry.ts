@@ -1,5 +1,6 @@
 import { type Auth, deepEqual, type JsonObject, ownMember, setMember } from '@really/protocol';
 import { Type } from '@really/protocol/schema';
+import { jobOwner } from '../../jobs/job-owner.js';
 import { plainAuth } from '../../model/hooks.js';
 import type { Hooks, Model } from '../../model/model.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
@@ -68,14 +69,15 @@ export function withPostHook(
     );
   }
   // Writes of hooks always pass: the outbox shrinks only if they do.
-  if (chain === 0 && services.outboxFull?.()) throw unavailable();
+  const owned = ownerOfWork(context);
+  if (chain === 0 && services.outboxFull?.(jobOwner({ ...owned, auth }))) throw unavailable();
   const { r, rev, at } = write.change;
   const { data } = hook === 'postDelete' && head ? head : write.object;
   // It is written with the object, and read for the hook.
   chargeForWriting(context, estimateBytes(data), 2);
   const { fields, before } = changed(hook, write, head);
   const found = { hook, r, rev, at, model: model.key, data, fields, before, auth, chain };
-  const entry = { ...found, ...ownerOfWork(context) };
+  const entry = { ...found, ...owned };
   return { ...write, sideWrites: [entryWrite(`/${outbox}/${services.objects.newId()}`, entry)] };
 }
 

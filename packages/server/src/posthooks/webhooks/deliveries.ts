@@ -1,4 +1,5 @@
 import type { DeadLetter, DeadLetters } from '../../jobs/dead-letters.js';
+import { jobOwner } from '../../jobs/job-owner.js';
 import {
   type Job,
   type JobOutcome,
@@ -76,6 +77,7 @@ export class Deliveries {
       concurrency,
       scope: { names: ['_webhooks', 'deliveries'], parents: [endpoint.name] },
       orderingKey: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
+      ownerOf: ({ data }) => jobOwner(data),
       retry: { delays, jitter: 0.5, attempts, age },
       run: (job) => this.#run(job),
       report: (_, report) => this.#report(report),
@@ -89,11 +91,13 @@ export class Deliveries {
     return this.#queue.pending;
   }
 
-  /** The write of an event, where the endpoint wants it and not too many wait. */
+  /** The write of an event, where the endpoint wants it and not too many of its owner wait. */
   writesOf(event: HookEvent): WriteRequest[] {
     const { endpoint, objects, limits, count, log, platform } = this.#options;
     if (!wants(endpoint, event.name)) return [];
-    if (this.pending < limits.pending) return [messageWrite(endpoint.name, event, objects.newId())];
+    if (!this.#queue.isFullFor(event.owner, limits.pending)) {
+      return [messageWrite(endpoint.name, event, objects.newId())];
+    }
     count.add(1, 'dropped');
     const now = platform.clock.monotonic();
     if (now - this.#dropsReportedAt >= dropReportInterval) {
