@@ -139,6 +139,8 @@ async function bundleClient() {
   const bundle = await rolldown({
     input: join(root, 'packages/client/src/browser.ts'),
     platform: 'browser',
+    // `sideEffects` of the package names what is published. What this does when it is imported is needed here, too.
+    treeshake: { moduleSideEffects: (id) => /\/room\/mod\.ts$/.test(id) },
   });
   const { output } = await bundle.generate({
     format: 'es',
