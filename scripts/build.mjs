@@ -139,8 +139,10 @@ async function bundleClient() {
   const bundle = await rolldown({
     input: join(root, 'packages/client/src/browser.ts'),
     platform: 'browser',
-    // `sideEffects` of the package names what is published. What this does when it is imported is needed here, too.
-    treeshake: { moduleSideEffects: (id) => /\/room\/mod\.ts$/.test(id) },
+    // `sideEffects` of the package names what is published. What these do when imported is needed here, too.
+    treeshake: { moduleSideEffects: (id) => /\/(live|room)\/mod\.ts$/.test(id) },
+    // That of live copies, which are in the same file.
+    checks: { ineffectiveDynamicImport: false },
   });
   const { output } = await bundle.generate({
     format: 'es',

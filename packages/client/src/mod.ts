@@ -4,10 +4,9 @@ export type { ConnectionState } from './connection/connection-state.js';
 export type { SessionUser } from './connection/session-state.js';
 export type { LinkTimes } from './connection/socket-link.js';
 export type { TokenOption } from './connection/token-source.js';
-export type { ListQuery } from './live/list-query.js';
-export type { LiveList, LiveObject } from './live/live-copy.js';
 export type { MakeList } from './live/live-list-feed.js';
 export type { ListChange, LiveSnapshot, LiveStatus, ObjectChange } from './live/live-snapshot.js';
+export type { LiveList, LiveObject } from './live-copy.js';
 export type {
   AnyOps,
   CollectionTypes,
@@ -35,6 +34,7 @@ export type {
   ObjectRef,
   UpdateResult,
 } from './refs/refs.js';
+export type { ListQuery } from './requests/list-query.js';
 export type { RequestOptions } from './requests/reads.js';
 export type { Room, RoomMember, RoomMessage, RoomSnapshot, RoomStatus } from './room/room.js';
 export type { ClientCommand } from './writes/client-command.js';

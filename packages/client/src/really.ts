@@ -5,13 +5,9 @@ import type { ConnectionState } from './connection/connection-state.js';
 import type { SessionInfo, SessionUser } from './connection/session-state.js';
 import { defaultLinkTimes, type LinkTimes } from './connection/socket-link.js';
 import type { TokenOption } from './connection/token-source.js';
-import type { Feed } from './live/feed.js';
-import type { FeedContext } from './live/feed-context.js';
-import { ListFeeds } from './live/list-feeds.js';
-import type { ListQuery } from './live/list-query.js';
-import { LiveCopy, type LiveList, type LiveObject } from './live/live-copy.js';
 import type { MakeList } from './live/live-list-feed.js';
-import { ObjectFeeds } from './live/object-feeds.js';
+import { LiveCopies } from './live-copies.js';
+import type { LiveList, LiveObject } from './live-copy.js';
 import type {
   EventsAt,
   FieldNameAt,
@@ -23,16 +19,17 @@ import type {
   UntypedModels,
 } from './models.js';
 import { Observable } from './observable.js';
+import type { PartContext } from './part-context.js';
 import { errorText, type ReallyError } from './really-error.js';
 import { collectionAddress, objectAddress } from './refs/address.js';
 import { BatchBuilder } from './refs/batch-builder.js';
 import type { RefContext } from './refs/ref-context.js';
 import { CollectionRef, ObjectRef } from './refs/refs.js';
+import type { ListQuery } from './requests/list-query.js';
 import { Reads, type RequestOptions } from './requests/reads.js';
 import { Requests } from './requests/requests.js';
 import type { Room } from './room/room.js';
 import { type RoomsPort, roomsFor } from './rooms-port.js';
-import { CopyStore } from './store/copy-store.js';
 import type { WireMessage, WireRequest } from './wire-message.js';
 import type { ClientCommand } from './writes/client-command.js';
 import type { ClientWrite, WriteHandle, WriteOptions } from './writes/client-write.js';
@@ -85,26 +82,15 @@ export interface ReallyEvents {
   'write-refused': RefusedWrite;
 }
 
-/** Those of objects, or of lists. */
-interface LiveFeeds {
-  hold(r: string, query: never): Feed<never, never>;
-  release(feed: Feed<never, never>): void;
-}
-
-/** Milliseconds after the answer to a write in which the push of it comes, if any does. */
-const layerTime = 5_000;
-
 /** A client: one connection to a server, and everything that goes over it. */
 export class Really<Models = UntypedModels> {
   readonly #connection: ClientConnection;
   readonly #requests: Requests;
   readonly #reads: Reads;
-  readonly #store = new CopyStore((r) => this.#queue.writesTo(r));
-  readonly #seen = new SeenRevisions((r) => this.#store.peek(r)?.rev);
+  readonly #seen = new SeenRevisions((r) => this.#live.part?.peek(r)?.rev);
   readonly #queue: WriteQueue;
-  readonly #objects: ObjectFeeds;
-  readonly #lists: ListFeeds;
-  readonly #live: FeedContext;
+  readonly #context: PartContext;
+  readonly #live: LiveCopies;
   /** Once there was one. */
   #rooms: RoomsPort | undefined;
   readonly #refs: RefContext;
@@ -126,30 +112,22 @@ export class Really<Models = UntypedModels> {
     this.#endTimers = endTimers;
     const timeout = options.timeout ?? 30_000;
     const requests = new Requests((message) => this.#connection.send(message));
-    const live = {
-      ...{ platform, requests, timeout, store: this.#store },
-      writes: () => this.#queue,
-      makeList: options.rql,
-    };
     this.#requests = requests;
     this.#reads = new Reads({ platform, requests, timeout, isConnected: () => requests.isUp });
-    this.#objects = new ObjectFeeds(live);
-    this.#lists = new ListFeeds(live);
-    this.#live = live;
     this.#queue = new WriteQueue({
       ...{ platform, requests, timeout, seen: this.#seen },
       onceWindow: options.onceWindow ?? 3_600_000,
       keeper: options.offline,
       listener: {
-        onAdded: (write, behind) => {
-          this.#store.forWrite(write, (copy) => copy.addWrite(write, behind));
-          this.#lists.wrote(write, true);
-        },
-        onCommitted: (write) => this.#committed(write),
+        onAdded: (write, behind) => this.#live.part?.added(write, behind),
+        onCommitted: (write) => this.#live.part?.committed(write),
         onFailed: (write, error) => this.#failed(write, error),
         onQueueChanged: () => this.#connectionChanged(),
       },
     });
+    const makeList = options.rql;
+    this.#context = { platform, requests, timeout, writes: this.#queue, makeList };
+    this.#live = new LiveCopies(this.#context);
     this.#refs = this.#refContext(new IdMaker(platform));
     const times = { ...defaultLinkTimes, ...options.heartbeat };
     const { token, models } = options;
@@ -220,7 +198,7 @@ export class Really<Models = UntypedModels> {
     r: KnownR<Models, R>,
     options: { readonly state?: PresenceAt<Models, PatternOf<R>> | undefined } = {},
   ): Room<PresenceAt<Models, PatternOf<R>>, EventsAt<Models, PatternOf<R>>> {
-    this.#rooms ??= roomsFor(this.#live);
+    this.#rooms ??= roomsFor(this.#context);
     return this.#rooms.open(objectAddress(r).r, options.state) as never;
   }
 
@@ -249,8 +227,7 @@ export class Really<Models = UntypedModels> {
     this.#rooms?.leaveAll();
     this.#queue.close();
     this.#reads.close();
-    this.#objects.close();
-    this.#lists.close();
+    this.#live.close();
     this.#endTimers();
   }
 
@@ -259,11 +236,7 @@ export class Really<Models = UntypedModels> {
       newId: () => ids.next(),
       write: (command, options) => this.#queue.add([command], options),
       read: (request, options) => this.#read(request, options),
-      live: (r, query) => {
-        const feeds = (query ? this.#lists : this.#objects) as object as LiveFeeds;
-        const feed = feeds.hold(r, query as never);
-        return new LiveCopy(feed, () => feeds.release(feed));
-      },
+      live: (r, query) => this.#live.open(r, query) as never,
     };
   }
 
@@ -282,19 +255,14 @@ export class Really<Models = UntypedModels> {
       this.#platform.warn('really: types of other models. Run `really models types`.');
     }
     if (this.#queue.up(user.uid)) {
-      this.#lists.forget();
-      this.#objects.forget();
+      this.#live.part?.forget();
       this.#rooms?.forget();
     }
-    if (this.#seen.useEpoch(epoch)) {
-      this.#store.forgetRevisions();
-      this.#objects.storeChanged();
-    }
+    if (this.#seen.useEpoch(epoch)) this.#live.part?.storeChanged();
     this.#requests.up();
     // What may have been applied first: what comes after is judged by its answer.
     this.#queue.sendAll();
-    this.#objects.up(isResumed);
-    this.#lists.up(isResumed);
+    this.#live.up(isResumed);
     this.#rooms?.up();
     this.#reads.up();
   }
@@ -303,42 +271,21 @@ export class Really<Models = UntypedModels> {
     // First: what ends with the session must not send others on it.
     this.#queue.down();
     this.#requests.down();
-    this.#objects.down();
-    this.#lists.down();
+    this.#live.part?.down();
     this.#rooms?.down();
   }
 
   #receive(message: WireMessage): void {
     if (message.tag !== undefined) this.#requests.receive(message);
     else if (message.eph) this.#rooms?.receive(message);
-    else if (message.meta?.subscription !== undefined) this.#lists.receive(message);
-    else this.#objects.receive(message);
-  }
-
-  #committed(write: ClientWrite): void {
-    this.#store.forWrite(write, (copy) => copy.commitWrite(write));
-    this.#objects.settled(write);
-    this.#expireLayers(write);
-  }
-
-  /** A field that the user may write and not read is in no push. */
-  #expireLayers(write: ClientWrite): void {
-    this.#platform.setTimer(layerTime, () => {
-      if (this.#connection.info) this.#undraw(write);
-      else this.#expireLayers(write);
-    });
-  }
-
-  #undraw(write: ClientWrite): void {
-    this.#store.forWrite(write, (copy) => copy.dropWrite(write));
-    this.#lists.wrote(write, false);
+    else this.#live.part?.receive(message);
   }
 
   #failed(write: ClientWrite, error: ReallyError): void {
-    this.#undraw(write);
+    const { part } = this.#live;
+    part?.failed(write);
     const { commands } = write;
-    const values = new Map(commands.map(({ r }) => [r, this.#store.peek(r)?.value]));
-    this.#objects.settled(write);
+    const values = new Map(commands.map(({ r }) => [r, part?.peek(r)?.value]));
     if (!this.#refusals.isHeard) this.#platform.warn(errorText(error));
     this.#refusals.emit({ write, error, commands, values });
   }

@@ -1,4 +1,4 @@
-import type { FeedContext } from './live/feed-context.js';
+import type { PartContext } from './part-context.js';
 import type { Room } from './room/room.js';
 import type { WireMessage } from './wire-message.js';
 
@@ -15,14 +15,14 @@ export interface RoomsPort {
   leaveAll(): void;
 }
 
-let make: ((context: FeedContext) => RoomsPort) | undefined;
+let make: ((context: PartContext) => RoomsPort) | undefined;
 
 /** Called by `@really/client/room` when it is loaded. */
-export function provideRooms(makeRooms: (context: FeedContext) => RoomsPort): void {
+export function provideRooms(makeRooms: (context: PartContext) => RoomsPort): void {
   make = makeRooms;
 }
 
-export function roomsFor(context: FeedContext): RoomsPort {
+export function roomsFor(context: PartContext): RoomsPort {
   if (!make)
     throw new TypeError('really.room needs the entry @really/client/room: import it first');
   return make(context);

@@ -65,6 +65,8 @@ test.each([
   ['query/mod.ts', "import { useObject } from '../react/mod.js';"],
   ['really.ts', "import { offline } from './offline/mod.js';"],
   ['writes/write-queue.ts', "import '../room/mod.js';"],
+  ['really.ts', "import './live/mod.js';"],
+  ['live-copies.ts', "await import('./live/mod.js');"],
   ['offline/mod.ts', "import { Room } from '../room/room.js';"],
   ['room/room.ts', "import { really } from '../browser.js';"],
 ])('the client imports the light part of the protocol and nothing else: %s: %s', (path, text) => {
@@ -77,7 +79,11 @@ test('every entry of the client is known, and may import what stands below it', 
   const entries = Object.keys(exports).filter((name) => name !== '.');
   expect(Object.keys(clientEntries).sort()).toEqual(entries.map((name) => name.slice(2)).sort());
   const react = { path: 'packages/client/src/react/x.ts', text: "import '../room/mod.js';" };
-  expect(importProblems([react])).toEqual([]);
+  const core = {
+    path: 'packages/client/src/load-live.ts',
+    text: "await import('./live/mod.js');",
+  };
+  expect(importProblems([react, core])).toEqual([]);
 });
 
 test.each([

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { FakeWorld } from '../fake-world.fixture.js';
+import '../live/mod.js';
 import { ReallyError } from '../really-error.js';
 
 let world: FakeWorld;

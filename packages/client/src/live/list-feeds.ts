@@ -1,10 +1,11 @@
 import type { JsonObject } from '@really/protocol/client';
 import { errorText, isTooLarge, type ReallyError } from '../really-error.js';
+import { type ListQuery, readOptions } from '../requests/list-query.js';
 import type { WireMessage } from '../wire-message.js';
+import { askAgain } from '../writes/ask-again.js';
 import type { ClientWrite } from '../writes/client-write.js';
-import { askAgain } from './ask-again.js';
 import { FeedRegistry } from './feed-registry.js';
-import { type ListQuery, readOptions, withOrderedFields } from './list-query.js';
+import { withOrderedFields } from './list-order.js';
 import { LiveListFeed } from './live-list-feed.js';
 
 /** The live queries: one for each read, however many live lists of the app want it. */
@@ -64,7 +65,7 @@ export class ListFeeds extends FeedRegistry<LiveListFeed> {
     if (!requests.isUp || feed.isRequested) return;
     feed.isRequested = true;
     feed.isAwaitingWrites = false;
-    const { commits } = writes();
+    const { commits } = writes;
     const since = feed.pos;
     const cmdOpts = { ...readOptions(feed.query), subscribe: true, since };
     requests.start({ cmd: 'read', r: feed.r, cmdOpts }, (outcome) => {

@@ -1,7 +1,8 @@
 import { beforeEach } from 'vitest';
 import { FakeWorld } from '../fake-world.fixture.js';
+import type { LiveObject } from '../live-copy.js';
 import type { Really } from '../really.js';
-import type { LiveObject } from './live-copy.js';
+import './mod.js';
 
 /** A client that is connected, and its world: others for each test. */
 export let world: FakeWorld;

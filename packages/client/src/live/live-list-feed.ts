@@ -1,4 +1,5 @@
 import type { JsonObject } from '@really/protocol/client';
+import type { ListQuery } from '../requests/list-query.js';
 import { type CopyChange, copyInput } from '../store/copy-change.js';
 import type { CopyStore } from '../store/copy-store.js';
 import type { ObjectCopy } from '../store/object-copy.js';
@@ -6,7 +7,7 @@ import { withPlainReferences } from '../store/plain-references.js';
 import type { WireMessage } from '../wire-message.js';
 import type { ClientWrite } from '../writes/client-write.js';
 import { Feed } from './feed.js';
-import { compareItems, type ListQuery } from './list-query.js';
+import { compareItems } from './list-order.js';
 import type { ListChange } from './live-snapshot.js';
 
 export interface ListFeedOptions {

@@ -1,8 +1,8 @@
 import type { ErrorBody, JsonObject } from '@really/protocol/client';
 import { errorText, type ReallyError, serverError } from '../really-error.js';
 import type { WireMessage } from '../wire-message.js';
+import { askAgain } from '../writes/ask-again.js';
 import type { ClientWrite } from '../writes/client-write.js';
-import { askAgain } from './ask-again.js';
 import { FeedRegistry } from './feed-registry.js';
 import { LiveObjectFeed } from './live-object-feed.js';
 
@@ -105,7 +105,7 @@ export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
       return rev === undefined ? { r } : { r, rev, view };
     });
     for (const feed of feeds) feed.isRequested = true;
-    const { commits } = this.context.writes();
+    const { commits } = this.context.writes;
     this.context.requests.start({ cmd: 'subscribe', body: { subscriptions } }, (outcome) => {
       // In the next session it is asked for again.
       if (outcome.kind === 'lost') return;

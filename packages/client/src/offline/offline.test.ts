@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FakeWorld } from '../fake-world.fixture.js';
+import '../live/mod.js';
 import type { Really } from '../really.js';
 import { ReallyError } from '../really-error.js';
 import { offline } from './offline.js';

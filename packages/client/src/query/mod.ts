@@ -1,7 +1,7 @@
-import { type ListQuery, readOptions } from '../live/list-query.js';
 import type { FieldNameAt, LiveAt, Narrowed } from '../models.js';
 import { ReallyError } from '../really-error.js';
 import { type CollectionRef, ObjectRef } from '../refs/refs.js';
+import { type ListQuery, readOptions } from '../requests/list-query.js';
 import type { QueryContextLike, QueryLike } from './query-client.js';
 import { type FeedSource, TanStackFeed } from './tanstack-feed.js';
 

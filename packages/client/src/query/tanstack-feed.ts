@@ -1,3 +1,4 @@
+import '../live/mod.js';
 import type { LiveSnapshot } from '../live/live-snapshot.js';
 import { clientError } from '../really-error.js';
 import type {

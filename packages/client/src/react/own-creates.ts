@@ -1,5 +1,6 @@
+import '../live/mod.js';
 import type { JsonObject } from '@really/protocol/client';
-import type { LiveObject } from '../live/live-copy.js';
+import type { LiveObject } from '../live-copy.js';
 import { Observable } from '../observable.js';
 import type { Really } from '../really.js';
 import type { WriteHandle } from '../writes/client-write.js';

@@ -1,5 +1,6 @@
-import { type ListQuery, readOptions } from '../live/list-query.js';
+import '../live/mod.js';
 import type { Really } from '../really.js';
+import { type ListQuery, readOptions } from '../requests/list-query.js';
 import { failedResult, type LiveResult, loadingResult } from './live-result.js';
 import { perClient } from './per-client.js';
 import { SharedCopy } from './shared-copy.js';

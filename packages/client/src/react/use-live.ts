@@ -1,6 +1,6 @@
 import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
-import type { ListQuery } from '../live/list-query.js';
 import type { KnownR } from '../models.js';
+import type { ListQuery } from '../requests/list-query.js';
 import { disabledResult, type LiveResult, loadingResult } from './live-result.js';
 import { useProvided } from './provider.js';
 import type { FieldNameOf, ItemOf, LiveOf, RegisteredModels } from './register.js';

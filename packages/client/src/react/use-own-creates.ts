@@ -1,6 +1,7 @@
 import type { JsonObject } from '@really/protocol/client';
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
-import { compareItems, type ListQuery } from '../live/list-query.js';
+import { compareItems } from '../live/list-order.js';
+import type { ListQuery } from '../requests/list-query.js';
 import type { LiveResult } from './live-result.js';
 import { OwnCreates } from './own-creates.js';
 import { useProvided } from './provider.js';

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol/client';
-import { type ListQuery, readOptions } from '../live/list-query.js';
+import { type ListQuery, readOptions } from '../requests/list-query.js';
 import type { RequestOptions } from '../requests/reads.js';
 import type { RefContext } from './ref-context.js';
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol/client';
-import type { ListQuery } from '../live/list-query.js';
-import type { LiveCopy } from '../live/live-copy.js';
+import type { LiveCopy } from '../live-copy.js';
+import type { ListQuery } from '../requests/list-query.js';
 import type { RequestOptions } from '../requests/reads.js';
 import type { WireMessage, WireRequest } from '../wire-message.js';
 import type { ClientCommand } from '../writes/client-command.js';

@@ -1,7 +1,7 @@
 import { childCollection } from '@really/protocol/client';
-import type { ListQuery } from '../live/list-query.js';
-import type { LiveList, LiveObject } from '../live/live-copy.js';
+import type { LiveList, LiveObject } from '../live-copy.js';
 import type { ChildName, CollectionAt, FieldNameAt, LiveAt, Narrowed } from '../models.js';
+import type { ListQuery } from '../requests/list-query.js';
 import type { RequestOptions } from '../requests/reads.js';
 import type { WriteHandle, WriteOptions } from '../writes/client-write.js';
 import type { UpdateBuilder } from '../writes/update-builder.js';

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeWorld } from '../fake-world.fixture.js';
+import '../live/mod.js';
 import type { Really } from '../really.js';
 import './mod.js';
 import type { RoomMember } from './room.js';

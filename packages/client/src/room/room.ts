@@ -1,12 +1,12 @@
 import type { Actor, JsonObject } from '@really/protocol/client';
 import { retryDelay } from '../connection/backoff.js';
-import { askAgain } from '../live/ask-again.js';
-import type { FeedContext } from '../live/feed-context.js';
 import { Observable } from '../observable.js';
+import type { PartContext } from '../part-context.js';
 import { clientError, isTooLarge, type ReallyError, serverError } from '../really-error.js';
 import type { RequestOptions } from '../requests/reads.js';
 import type { Outcome } from '../requests/requests.js';
 import type { WireMessage } from '../wire-message.js';
+import { askAgain } from '../writes/ask-again.js';
 
 /** A connection in a room. */
 export interface RoomMember<State = JsonObject> {
@@ -65,7 +65,7 @@ interface RoomOptions<State> {
  */
 export class Room<State extends object = JsonObject, Events extends object = JsonObject> {
   readonly r: string;
-  readonly #context: FeedContext;
+  readonly #context: PartContext;
   readonly #initial: JsonObject | undefined;
   readonly #onLeft: RoomOptions<State>['onLeft'];
   readonly #changes = new Observable<[]>();
@@ -85,7 +85,7 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
   #snapshot: RoomSnapshot<State> | undefined;
   #forget = () => {};
 
-  constructor(context: FeedContext, { r, state, onLeft }: RoomOptions<State>) {
+  constructor(context: PartContext, { r, state, onLeft }: RoomOptions<State>) {
     this.r = r;
     this.#context = context;
     this.#initial = state && ({ ...state } as JsonObject);
@@ -201,7 +201,7 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
     const { r } = this;
     const state = this.#state;
     const body = state ? { state } : {};
-    const { commits } = writes();
+    const { commits } = writes;
     this.#forget = requests.start({ cmd: 'join', r, body }, (outcome) => {
       if (outcome.kind === 'answer') this.#joined(outcome.message, state);
       if (outcome.kind !== 'error') return;

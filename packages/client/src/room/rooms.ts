@@ -1,16 +1,16 @@
-import type { FeedContext } from '../live/feed-context.js';
+import type { PartContext } from '../part-context.js';
 import type { RoomsPort } from '../rooms-port.js';
 import type { WireMessage } from '../wire-message.js';
 import { Room } from './room.js';
 
 /** The rooms that a client is in, one for each object however often it was asked for. */
 export class ClientRooms implements RoomsPort {
-  readonly #context: FeedContext;
+  readonly #context: PartContext;
   readonly #rooms = new Map<string, Room>();
   /** Those with a `leave` that is not answered: what is still pushed of them is no reason for another. */
   readonly #leaving = new Set<string>();
 
-  constructor(context: FeedContext) {
+  constructor(context: PartContext) {
     this.#context = context;
   }
 

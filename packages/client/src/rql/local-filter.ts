@@ -6,7 +6,7 @@ import {
   type Predicate,
   parseRql,
 } from '@really/protocol/rql';
-import type { ListQuery } from '../live/list-query.js';
+import type { ListQuery } from '../requests/list-query.js';
 
 /**
  * Whether an object is in what a query finds, as the server evaluates it. `undefined` where that cannot be told here:

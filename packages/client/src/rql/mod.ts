@@ -1,3 +1,4 @@
+import '../live/mod.js';
 import { LiveListFeed, type MakeList } from '../live/live-list-feed.js';
 import { localFilter } from './local-filter.js';
 import { OptimisticListFeed } from './optimistic-list-feed.js';

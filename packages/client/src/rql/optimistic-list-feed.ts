@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol/client';
 import { type Predicate, valueAtPath } from '@really/protocol/rql';
-import { compareItems } from '../live/list-query.js';
+import { compareItems } from '../live/list-order.js';
 import { type ListFeedOptions, LiveListFeed } from '../live/live-list-feed.js';
 import type { ListChange } from '../live/live-snapshot.js';
 import type { CopyChange } from '../store/copy-change.js';

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { FakeWorld } from '../fake-world.fixture.js';
-import type { ListQuery } from '../live/list-query.js';
-import type { LiveList } from '../live/live-copy.js';
+import type { LiveList } from '../live-copy.js';
 import type { Really } from '../really.js';
+import type { ListQuery } from '../requests/list-query.js';
 import { rql } from './mod.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever fields a test gives it

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeWorld } from '../fake-world.fixture.js';
+import '../live/mod.js';
 import type { RefusedWrite } from '../really.js';
 
 let world: FakeWorld;

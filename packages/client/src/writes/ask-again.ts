@@ -1,6 +1,6 @@
 import type { ClientPlatform } from '../client-platform.js';
 import type { ReallyError } from '../really-error.js';
-import type { ClientWrite } from '../writes/client-write.js';
+import type { ClientWrite } from './client-write.js';
 
 /** The writes of this client, as far as they may allow something. */
 export interface OwnWrites {
@@ -8,12 +8,14 @@ export interface OwnWrites {
   readonly commits: number;
   /** Those that are not settled. */
   readonly waiting: Iterable<ClientWrite>;
+  /** Those of them to one object, in order. */
+  writesTo(r: string): Iterable<ClientWrite>;
 }
 
 interface AskAgainOptions {
   readonly context: {
     readonly platform: Pick<ClientPlatform, 'setTimer'>;
-    readonly writes: () => OwnWrites;
+    readonly writes: OwnWrites;
   };
   /** `commits` when it was asked for. */
   readonly before: number;
@@ -32,7 +34,7 @@ export function askAgain(
   { code }: ReallyError,
   { context: { platform, writes: own }, before, again }: AskAgainOptions,
 ): boolean {
-  const { commits, waiting } = own();
+  const { commits, waiting } = own;
   const writes = [...waiting];
   const isForbidden = code === 403 || code === 404;
   if (!isForbidden || (writes.length === 0 && commits === before)) return false;

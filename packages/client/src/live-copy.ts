@@ -1,20 +1,20 @@
-import { Observable } from '../observable.js';
-import type { ReallyError } from '../really-error.js';
-import type { Feed } from './feed.js';
-import type { ListChange, LiveSnapshot, LiveStatus, ObjectChange } from './live-snapshot.js';
+import type { ListChange, LiveSnapshot, LiveStatus, ObjectChange } from './live/live-snapshot.js';
+import type { LiveSource } from './live-port.js';
+import { Observable } from './observable.js';
+import type { ReallyError } from './really-error.js';
 
 /**
  * A copy of an object or of a list that is kept up to date until it is closed. Every change reaches
  * each listener once and in order, also across lost connections. Rules TSC6 and TSC10.
  */
 export class LiveCopy<Value, Change = ObjectChange> {
-  readonly #feed: Feed<Value, Change>;
+  readonly #feed: LiveSource<Value, Change>;
   readonly #release: () => void;
   readonly #changes = new Observable<[Value | undefined, Change | { readonly kind: 'status' }]>();
   readonly #end: () => void;
   #closed: LiveSnapshot<Value> | undefined;
 
-  constructor(feed: Feed<Value, Change>, release: () => void) {
+  constructor(feed: LiveSource<Value, Change>, release: () => void) {
     this.#feed = feed;
     this.#release = release;
     this.#end = feed.changes.subscribe((change) => this.#changes.emit(this.value, change));

@@ -1,5 +1,3 @@
-import { compareObjects, type JsonObject, sortKeysOf, topField } from '@really/protocol/client';
-
 /** What a read finds, in which order, and how much of it. */
 export interface ListQuery<Field extends string = string> {
   /** In RQL: `age >= $min and active = true`. All objects without it. */
@@ -23,21 +21,11 @@ export function readOptions(query: ListQuery): Readonly<Record<string, unknown>>
   return { sort, ascending, limit, fields, query: rql };
 }
 
-/** The query as a live list asks for it: with the fields of its order, by which its objects are kept in it. */
-export function withOrderedFields(query: ListQuery): ListQuery {
-  const { fields, sort } = query;
-  if (!fields || sort === undefined) return query;
-  const ordered = sortKeysOf(sort).map(({ field }) => topField(field));
-  const added = ordered.filter((name) => !name.startsWith('_') && !fields.includes(name));
-  return { ...query, fields: [...fields, ...added] };
-}
-
-/** Orders objects as the server orders the items of the read. */
-export function compareItems({
-  sort,
-  ascending,
-}: ListQuery): (a: JsonObject, b: JsonObject) => number {
-  const byId = { field: '_r', descending: ascending !== true };
-  const keys = sort === undefined ? [byId] : sortKeysOf(sort);
-  return (a, b) => compareObjects(keys, a, b);
+/** Throws a `TypeError` where a live list cannot be asked for: of a wrong order, or of values that are no JSON. */
+export function checkQuery(query: ListQuery): void {
+  const { sort = '' } = query;
+  if ([sort].flat().some((text) => typeof text !== 'string')) {
+    throw new TypeError(`${sort} is no order: expected one such as -priority,name`);
+  }
+  JSON.stringify(query);
 }
