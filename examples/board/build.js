@@ -8,6 +8,6 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const bundle = await rolldown({ input: path('client.js'), platform: 'browser' });
 // Whoever reads the file meanwhile has a whole one.
 const made = path(`really-client.${process.pid}.tmp`);
-await bundle.write({ file: made, format: 'es', minify: true });
+await bundle.write({ file: made, format: 'es', minify: true, codeSplitting: false });
 await bundle.close();
 renameSync(made, path('public/really-client.js'));

@@ -14,6 +14,6 @@ const bundle = await rolldown({
 });
 // Whoever reads the file meanwhile has a whole one.
 const made = path(`app.${process.pid}.tmp`);
-await bundle.write({ file: made, format: 'es', minify: true });
+await bundle.write({ file: made, format: 'es', minify: true, codeSplitting: false });
 await bundle.close();
 renameSync(made, path('public/app.js'));

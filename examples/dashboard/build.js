@@ -9,7 +9,7 @@ async function make(file, options, output) {
   const bundle = await rolldown(options);
   // Whoever reads the file meanwhile has a whole one.
   const made = path(`${file}.${process.pid}.tmp`);
-  await bundle.write({ file: made, format: 'es', ...output });
+  await bundle.write({ file: made, format: 'es', codeSplitting: false, ...output });
   await bundle.close();
   renameSync(made, path(file));
 }

@@ -1,5 +1,6 @@
 // The page: follows the machines, draws them once a frame, and measures how long that took.
 import { type ListQuery, Really } from '@really/client';
+import '@really/client/live';
 import { Chart } from './chart.js';
 import { type ClockDifference, compareClocks } from './clock.js';
 import { Grid } from './grid.js';

@@ -5,5 +5,5 @@ export default {
   // `use client` in libraries is for other bundlers.
   logLevel: 'silent',
   transform: { define: { 'process.env.NODE_ENV': '"production"' } },
-  output: { file: 'public/app.js', format: 'es', minify: true },
+  output: { file: 'public/app.js', format: 'es', minify: true, codeSplitting: false },
 };
