@@ -47,7 +47,7 @@ window.isReady = true;
 async function bundled(entry: string): Promise<string> {
   const path = `../../../packages/client/dist/${entry}`;
   const bundle = await rolldown({ input: fileURLToPath(new URL(path, import.meta.url)) });
-  const { output } = await bundle.generate({ format: 'es' });
+  const { output } = await bundle.generate({ format: 'es', codeSplitting: false });
   await bundle.close();
   return output[0].code;
 }
