@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { expect, test } from 'vitest';
 
-/** KiB that the core may have, minified and compressed. It has 11.17; versions of zlib differ. */
+/** KiB that the core may have, minified and compressed. It has 11.60; versions of zlib differ. */
 const most = 12;
 /** KiB of what the first live copy loads. */
 const mostOfLive = 6.5;
@@ -100,7 +100,7 @@ test('the file for pages without a bundler is small, and imports nothing', () =>
   const code = readFileSync(new URL('./browser.js', import.meta.url), 'utf8');
   const kib = sizeOf([code]);
   process.stdout.write(`@really/client/browser: ${kib.toFixed(2)} KiB gzip\n`);
-  expect(kib).toBeLessThanOrEqual(19.9);
+  expect(kib).toBeLessThanOrEqual(20.4);
   expect(code).not.toMatch(/\bimport\(/);
   expect(code.match(/(?:^|[;}])\s*(?:import|export)\b[^;]*?\bfrom\s*['"`][^;]*/gm)).toBe(null);
 });

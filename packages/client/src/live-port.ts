@@ -4,6 +4,7 @@ import type { PartContext } from './part-context.js';
 import type { ListQuery } from './requests/list-query.js';
 import type { WireMessage } from './wire-message.js';
 import type { ClientWrite } from './writes/client-write.js';
+import type { ShownRevision } from './writes/seen-revisions.js';
 
 /** What live copies show. */
 export interface LiveSource<Value, Change> {
@@ -23,8 +24,10 @@ export interface HeldSource {
 export interface LivePort {
   /** An object, or what a query finds. */
   hold(r: string, query: ListQuery | undefined): HeldSource;
-  /** What the app sees of an object now, where it is live. */
-  peek(r: string): ShownCopy | undefined;
+  /** What the app sees of an object now, where all of it is live. */
+  valueOf(r: string): JsonObject | undefined;
+  /** Up to which revisions it sees an object, in each copy that is live. */
+  shown(r: string): readonly ShownRevision[];
   /** `behind`: the writes that wait already and come after it. */
   added(write: ClientWrite, behind: readonly ClientWrite[]): void;
   committed(write: ClientWrite): void;
@@ -40,11 +43,6 @@ export interface LivePort {
   receive(message: WireMessage): void;
   /** There will be no session any more. */
   close(): void;
-}
-
-export interface ShownCopy {
-  readonly rev: number | undefined;
-  readonly value: JsonObject | undefined;
 }
 
 let make: ((context: PartContext) => LivePort) | undefined;

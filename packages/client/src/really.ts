@@ -34,7 +34,7 @@ import type { WireMessage, WireRequest } from './wire-message.js';
 import type { ClientCommand } from './writes/client-command.js';
 import type { ClientWrite, WriteHandle, WriteOptions } from './writes/client-write.js';
 import { IdMaker } from './writes/new-id.js';
-import { SeenRevisions } from './writes/seen-revisions.js';
+import { fieldsOf, SeenRevisions } from './writes/seen-revisions.js';
 import type { WriteKeeper } from './writes/write-keeper.js';
 import { WriteQueue } from './writes/write-queue.js';
 
@@ -87,7 +87,7 @@ export class Really<Models = UntypedModels> {
   readonly #connection: ClientConnection;
   readonly #requests: Requests;
   readonly #reads: Reads;
-  readonly #seen = new SeenRevisions((r) => this.#live.part?.peek(r)?.rev);
+  readonly #seen = new SeenRevisions((r) => this.#live.part?.shown(r) ?? []);
   readonly #queue: WriteQueue;
   readonly #context: PartContext;
   readonly #live: LiveCopies;
@@ -126,7 +126,8 @@ export class Really<Models = UntypedModels> {
       },
     });
     const makeList = options.rql;
-    this.#context = { platform, requests, timeout, writes: this.#queue, makeList };
+    const [writes, seen] = [this.#queue, this.#seen];
+    this.#context = { platform, requests, timeout, writes, seen, makeList };
     this.#live = new LiveCopies(this.#context);
     this.#refs = this.#refContext(new IdMaker(platform));
     const times = { ...defaultLinkTimes, ...options.heartbeat };
@@ -243,8 +244,10 @@ export class Really<Models = UntypedModels> {
   async #read(request: WireRequest, options: RequestOptions): Promise<WireMessage> {
     const message = await this.#reads.read(request, options);
     const items = (message.body?.items ?? []) as { body?: JsonObject }[];
+    const { fields } = (request.cmdOpts ?? {}) as { fields?: readonly string[] };
     for (const object of [message.body, ...items.map(({ body }) => body)]) {
-      if (typeof object?._r === 'string') this.#seen.note(object._r, Number(object._rev));
+      if (typeof object?._r !== 'string') continue;
+      this.#seen.note(object._r, { rev: Number(object._rev), fields: fieldsOf(fields, object) });
     }
     return message;
   }
@@ -256,6 +259,7 @@ export class Really<Models = UntypedModels> {
     }
     if (this.#queue.up(user.uid)) {
       this.#live.part?.forget();
+      this.#seen.forget();
       this.#rooms?.forget();
     }
     if (this.#seen.useEpoch(epoch)) this.#live.part?.storeChanged();
@@ -285,7 +289,7 @@ export class Really<Models = UntypedModels> {
     const { part } = this.#live;
     part?.failed(write);
     const { commands } = write;
-    const values = new Map(commands.map(({ r }) => [r, part?.peek(r)?.value]));
+    const values = new Map(commands.map(({ r }) => [r, part?.valueOf(r)]));
     if (!this.#refusals.isHeard) this.#platform.warn(errorText(error));
     this.#refusals.emit({ write, error, commands, values });
   }

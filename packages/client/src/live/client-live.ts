@@ -1,10 +1,11 @@
+import type { JsonObject } from '@really/protocol/client';
 import type { LivePort } from '../live-port.js';
 import type { PartContext } from '../part-context.js';
 import type { ListQuery } from '../requests/list-query.js';
 import { CopyStore } from '../store/copy-store.js';
-import type { ObjectCopy } from '../store/object-copy.js';
 import type { WireMessage } from '../wire-message.js';
 import type { ClientWrite } from '../writes/client-write.js';
+import type { ShownRevision } from '../writes/seen-revisions.js';
 import { ListFeeds } from './list-feeds.js';
 import { ObjectFeeds } from './object-feeds.js';
 
@@ -20,7 +21,7 @@ export class ClientLive implements LivePort {
 
   constructor(context: PartContext) {
     this.#context = context;
-    this.#store = new CopyStore((r) => context.writes.writesTo(r));
+    this.#store = new CopyStore(context);
     const feedContext = { ...context, store: this.#store };
     this.#objects = new ObjectFeeds(feedContext);
     this.#lists = new ListFeeds(feedContext);
@@ -35,8 +36,12 @@ export class ClientLive implements LivePort {
     return { source: object, release: () => this.#objects.release(object) };
   }
 
-  peek(r: string): ObjectCopy | undefined {
-    return this.#store.peek(r);
+  valueOf(r: string): JsonObject | undefined {
+    return this.#store.valueOf(r);
+  }
+
+  shown(r: string): ShownRevision[] {
+    return this.#store.shown(r);
   }
 
   added(write: ClientWrite, behind: readonly ClientWrite[]): void {

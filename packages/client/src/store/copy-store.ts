@@ -1,15 +1,23 @@
+import type { JsonObject } from '@really/protocol/client';
+import type { OwnWrites } from '../writes/ask-again.js';
 import type { ClientWrite } from '../writes/client-write.js';
+import type { SeenRevisions, ShownRevision } from '../writes/seen-revisions.js';
 import type { CopyChange } from './copy-change.js';
 import { ObjectCopy } from './object-copy.js';
+
+interface CopyStoreContext {
+  readonly writes: Pick<OwnWrites, 'writesTo'>;
+  /** What the app sees is noted there when it is closed. */
+  readonly seen: Pick<SeenRevisions, 'note'>;
+}
 
 /** The copies of objects, one for each R and set of fields, however many subscriptions hold it. Rule TSC4. */
 export class CopyStore {
   readonly #copies = new Map<string, Map<string, ObjectCopy>>();
-  readonly #writesTo: (r: string) => Iterable<ClientWrite>;
+  readonly #context: CopyStoreContext;
 
-  /** `writesTo`: the writes to an object that are not settled, in order. */
-  constructor(writesTo: (r: string) => Iterable<ClientWrite>) {
-    this.#writesTo = writesTo;
+  constructor(context: CopyStoreContext) {
+    this.#context = context;
   }
 
   /** The copy of an object with these fields (as a text, empty for all of them), and what gives it back. */
@@ -31,22 +39,29 @@ export class CopyStore {
     }
     let copy = copies.get(fields);
     if (!copy) {
-      copy = new ObjectCopy(r, fields, this.#writesTo(r));
+      copy = new ObjectCopy(r, fields, this.#context.writes.writesTo(r));
       copies.set(fields, copy);
     }
     return copy;
   }
 
-  #release({ r, changes }: ObjectCopy, fields: string): void {
+  #release({ r, changes, shown }: ObjectCopy, fields: string): void {
     const copies = this.#copies.get(r);
     if (changes.isHeard || !copies) return;
+    if (shown) this.#context.seen.note(r, shown);
     copies.delete(fields);
     if (copies.size === 0) this.#copies.delete(r);
   }
 
   /** What the app sees of an object now, where there is a copy of all of it. */
-  peek(r: string): ObjectCopy | undefined {
-    return this.#copies.get(r)?.get('');
+  valueOf(r: string): JsonObject | undefined {
+    return this.#copies.get(r)?.get('')?.value;
+  }
+
+  /** Up to which revisions it sees an object. */
+  shown(r: string): ShownRevision[] {
+    const copies = [...(this.#copies.get(r)?.values() ?? [])];
+    return copies.map(({ shown }) => shown).filter((shown) => shown !== undefined);
   }
 
   /** The server's store is another one. */

@@ -6,8 +6,9 @@ import {
   topField,
 } from '@really/protocol/client';
 import { Observable } from '../observable.js';
-import type { ClientCommand } from '../writes/client-command.js';
+import { type ClientCommand, merges } from '../writes/client-command.js';
 import type { ClientWrite } from '../writes/client-write.js';
+import { fieldsOf, type ShownRevision } from '../writes/seen-revisions.js';
 import type { CopyChange, CopyInput } from './copy-change.js';
 
 /** One command of a write on one object, drawn over what the server said until it is in that. */
@@ -57,6 +58,19 @@ export class ObjectCopy {
   /** The revision of the last that was received: it may have to wait before it is shown. */
   get receivedRev(): number | undefined {
     return this.#held?.inputs.at(-1)?.rev ?? this.rev;
+  }
+
+  /** Up to which revision the app sees it; `undefined` where it does not, or the revision is of another store. */
+  get shown(): ShownRevision | undefined {
+    const { rev, value } = this.#base ?? {};
+    if (!rev || !value) return undefined;
+    // Own writes that merged are committed, and have not come: they changed these fields, and others may have done so before.
+    const changed = this.#layers
+      .filter((layer) => revOf(layer) !== undefined)
+      .flatMap(({ command }) => (command.cmd === 'update' ? command.ops.filter(merges) : []))
+      .map(({ key }) => topField(key));
+    const fields = fieldsOf(this.#fields, value)?.filter((name) => !changed.includes(name));
+    return { rev, fields };
   }
 
   /** Whether it shows writes that the server has not confirmed. */

@@ -34,9 +34,10 @@ export interface WriteOptions {
 
 /** The revision that the app saw of an object when it wrote, and the store that it was of. */
 export interface SeenRevision {
+  /** Of all its fields; `undefined` where it saw some of them, or nothing. */
   rev: number | undefined;
   readonly epoch: string | undefined;
-  /** Fields whose value up to a later revision is known: own writes to them were accepted there. */
+  /** Fields that it saw by themselves, or whose own writes were accepted, up to this revision. */
   readonly known: Map<string, number>;
 }
 

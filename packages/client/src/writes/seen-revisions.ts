@@ -1,59 +1,126 @@
+import { topField } from '@really/protocol/client';
 import { type ClientCommand, checkedFields } from './client-command.js';
 import type { ClientWrite, SeenRevision } from './client-write.js';
 
 /** Objects whose last revision is remembered. */
 const most = 5_000;
 
+/** Up to which revision an object was seen: these fields of it, or all. */
+export interface ShownRevision {
+  readonly rev: number;
+  readonly fields?: readonly string[] | undefined;
+}
+
 /** The revisions that the app has seen: what an update says that it is based on. */
 export class SeenRevisions {
   /** Most recent last. */
-  readonly #seen = new Map<string, number>();
-  readonly #shownRev: (r: string) => number | undefined;
+  readonly #seen = new Map<string, SeenRevision>();
+  readonly #shown: (r: string) => readonly ShownRevision[];
   #epoch: string | undefined;
 
-  /** `shownRev`: the revision of an object that is live. */
-  constructor(shownRev: (r: string) => number | undefined) {
-    this.#shownRev = shownRev;
+  /** `shown`: what the copies of an object show that are live. */
+  constructor(shown: (r: string) => readonly ShownRevision[]) {
+    this.#shown = shown;
   }
 
   /** Revisions of another store mean something else. Returns whether it is another one. */
   useEpoch(epoch: string): boolean {
     const isOther = this.#epoch !== undefined && this.#epoch !== epoch;
-    if (isOther) this.#seen.clear();
+    if (isOther) this.forget();
     this.#epoch = epoch;
     return isOther;
   }
 
-  note(r: string, rev: number): void {
+  /** It was another user who saw it. */
+  forget(): void {
+    this.#seen.clear();
+  }
+
+  /** It was seen in an answer, or in a copy that is closed. */
+  note(r: string, shown: ShownRevision): void {
+    const seen = this.#noted(r);
+    add(seen, shown);
+    this.#keep(r, seen);
+  }
+
+  of(r: string): SeenRevision {
+    const seen = this.#noted(r);
+    for (const shown of this.#shown(r)) add(seen, shown);
+    return seen;
+  }
+
+  /** The revision that the object has now: for fields that the write needs, and nobody has seen. */
+  learnt(r: string, rev: number, { commands, seen }: ClientWrite): void {
+    const own = seen.get(r);
+    if (own?.known.size) {
+      const fields = commands.flatMap((command) => {
+        return command.cmd === 'update' && command.r === r ? [...checkedFields(command)] : [];
+      });
+      add(own, { rev, fields: fields.filter((field) => !own.known.has(field)) });
+    } else seen.set(r, { rev, epoch: this.#epoch, known: new Map() });
+    if (isNothing(this.of(r))) this.note(r, { rev });
+  }
+
+  /** An own write was committed at this revision. */
+  committed(command: ClientCommand, rev: number, waiting: Iterable<ClientWrite>): void {
+    const { r } = command;
+    const seen = this.of(r);
+    advance(seen, command, rev);
+    this.#keep(r, seen);
+    for (const write of waiting) {
+      const own = write.seen.get(r);
+      if (own && !write.request) advance(own, command, rev);
+    }
+  }
+
+  #noted(r: string): SeenRevision {
+    const { rev, known } = this.#seen.get(r) ?? {};
+    return { rev, epoch: this.#epoch, known: new Map(known) };
+  }
+
+  #keep(r: string, seen: SeenRevision): void {
     this.#seen.delete(r);
-    this.#seen.set(r, rev);
+    this.#seen.set(r, seen);
     if (this.#seen.size <= most) return;
     const [oldest = ''] = this.#seen.keys();
     this.#seen.delete(oldest);
   }
+}
 
-  of(r: string): SeenRevision {
-    const rev = Math.max(this.#shownRev(r) ?? 0, this.#seen.get(r) ?? 0);
-    return { rev: rev || undefined, epoch: this.#epoch, known: new Map() };
+/** The fields that an answer or a copy has, of which these were asked for. Those of a field set (`@card`) are in the value. */
+export function fieldsOf(
+  asked: readonly string[] | undefined,
+  value: object,
+): readonly string[] | undefined {
+  return asked?.some((name) => name.startsWith('@')) ? [...asked, ...Object.keys(value)] : asked;
+}
+
+function isNothing({ rev, known }: SeenRevision): boolean {
+  return rev === undefined && known.size === 0;
+}
+
+function add(seen: SeenRevision, { rev, fields }: ShownRevision): void {
+  if (!fields) seen.rev = Math.max(seen.rev ?? 0, rev);
+  for (const field of fields ?? []) {
+    seen.known.set(field, Math.max(seen.known.get(field) ?? 0, rev));
   }
+}
 
-  /**
-   * An own write was committed at this revision. What is written on the revision before it has missed
-   * nothing; what is written on an older one knows the fields that the server compared for it.
-   */
-  committed(command: ClientCommand, rev: number, waiting: Iterable<ClientWrite>): void {
-    const { r } = command;
-    const isNext = (seen: number | undefined) => seen === undefined || seen === rev - 1;
-    // A copy may show it already, and more.
-    const { rev: last = rev } = this.of(r);
-    if (last >= rev - 1) this.note(r, Math.max(last, rev));
-    for (const write of waiting) {
-      const seen = write.seen.get(r);
-      if (!seen || write.request) continue;
-      if (isNext(seen.rev)) seen.rev = rev;
-      else if (command.cmd === 'update') {
-        for (const field of checkedFields(command)) seen.known.set(field, rev);
-      }
+/**
+ * After an own write at this revision. What was seen up to the revision before it has missed nothing. Of what was seen up to an
+ * older one, only the fields are known that the server compared for the write.
+ */
+function advance(seen: SeenRevision, command: ClientCommand, rev: number): void {
+  const { rev: last, known } = seen;
+  if (isNothing(seen) || last === rev - 1) seen.rev = rev;
+  else if (command.cmd === 'update') {
+    for (const [field, at] of known) if (at === rev - 1) known.set(field, rev);
+    const checked = checkedFields(command);
+    for (const { key } of command.ops) {
+      const field = topField(key);
+      if (checked.has(field)) add(seen, { rev, fields: [field] });
+      // It changed the field itself, and what others did to it before is not known.
+      else if (last === undefined && (known.get(field) ?? rev) < rev) known.delete(field);
     }
   }
 }
@@ -64,11 +131,10 @@ export class SeenRevisions {
  */
 export function baseRevision(
   command: Extract<ClientCommand, { cmd: 'update' }>,
-  { rev, known }: SeenRevision,
+  { rev = 0, known }: SeenRevision,
 ): number | undefined {
   const checked = [...checkedFields(command)];
+  const bases = checked.map((field) => Math.max(rev, known.get(field) ?? 0));
   // What merges applies to whatever is there.
-  if (checked.length === 0) return rev ?? 1;
-  if (rev === undefined) return undefined;
-  return Math.min(...checked.map((field) => Math.max(rev, known.get(field) ?? 0)));
+  return (bases.length > 0 ? Math.min(...bases) : rev) || undefined;
 }

@@ -238,8 +238,7 @@ export class WriteQueue implements KeptQueue {
     this.#start(write, { cmd: 'get', r, cmdOpts: { fields: [] } }, (outcome) => {
       if (outcome.kind === 'error') this.#handleError(write, outcome.error);
       if (outcome.kind !== 'answer') return;
-      seen.note(r, Number(outcome.message.body?._rev));
-      write.seen.set(r, seen.of(r));
+      seen.learnt(r, Number(outcome.message.body?._rev), write);
       this.sendAll();
     });
   }

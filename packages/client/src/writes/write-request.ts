@@ -1,6 +1,7 @@
 import type { JsonObject } from '@really/protocol/client';
 import type { WireMessage, WireRequest } from '../wire-message.js';
 import type { ClientCommand } from './client-command.js';
+import { checkedFields } from './client-command.js';
 import type { ClientWrite, SeenRevision } from './client-write.js';
 import { baseRevision } from './seen-revisions.js';
 
@@ -14,7 +15,8 @@ export function writeRequest(write: ClientWrite): WireRequest | string {
     const own: SeenRevision = { rev: 1, epoch: undefined, known: new Map() };
     const seen = seenRevisions.get(r) ?? own;
     if (cmd === 'create') seenRevisions.set(r, own);
-    if (cmd === 'update' && baseRevision(command, seen) === undefined) return r;
+    const isCompared = cmd === 'update' && checkedFields(command).size > 0;
+    if (isCompared && baseRevision(command, seen) === undefined) return r;
     requests.push(commandRequest(command, seen));
   }
   const once = { once: write.id };
@@ -26,11 +28,11 @@ export function writeRequest(write: ClientWrite): WireRequest | string {
 function commandRequest(command: ClientCommand, seen: SeenRevision): WireRequest {
   const { cmd, r } = command;
   if (cmd === 'create') return { cmd, r, body: command.body };
-  const rev = cmd === 'update' ? baseRevision(command, seen) : command.rev;
-  const isOfStore = seen.rev !== undefined && rev !== undefined && seen.epoch !== undefined;
+  const rev = cmd === 'update' ? baseRevision(command, seen) : seen.rev && command.rev;
+  const isOfStore = rev !== undefined && seen.epoch !== undefined;
   const cmdOpts = isOfStore ? { epoch: seen.epoch } : undefined;
-  if (cmd === 'delete') return { cmd, r, rev, cmdOpts };
-  return { cmd, r, rev, body: { ops: command.ops }, cmdOpts };
+  if (cmd === 'delete') return { cmd, r, rev: command.rev, cmdOpts };
+  return { cmd, r, rev: rev ?? 1, body: { ops: command.ops }, cmdOpts };
 }
 
 /** What one command of a write led to. */

@@ -1,0 +1,118 @@
+import type { JsonObject } from '@really/protocol/client';
+import { expect, test } from 'vitest';
+import { client, liveObject, r, type Untyped, world } from './live-copy.fixture.js';
+
+/** A live list of these fields, which has one object. */
+function liveList(fields: readonly string[], item: JsonObject) {
+  const list = client.live(client.collection('/a'), { fields } as Untyped);
+  const body = { items: [{ body: { _r: r, ...item } }] };
+  world.socket.answer('read', { body, meta: { subscription: 's1', pos: 'p1' } });
+  return list;
+}
+
+const set = (...keys: string[]) =>
+  void client.object(r).update((u) => keys.reduce((all, key) => all.set(key, 1), u));
+const last = () => world.socket.last('update');
+const asked = () => world.socket.all('get').length;
+
+test('[TSC3] an update of what a list of some fields shows names its revision; other fields are asked for', () => {
+  liveList(['a', 'b'], { _rev: 4, a: 1 });
+  void set('a');
+  expect(last()).toMatchObject({ rev: 4, cmdOpts: { epoch: 'e1' } });
+  expect(asked()).toBe(0);
+  // Nothing is known of what happened to b since.
+  world.socket.answer('update', { rev: 9 });
+  void set('b');
+  expect(last().rev).toBe(4);
+  world.socket.answer('update', { rev: 10 });
+  void set('a', 'c');
+  expect(asked()).toBe(1);
+  world.socket.answer('get', { body: { _r: r, _rev: 12 } });
+  // Nothing came between the two own writes.
+  expect(last().rev).toBe(10);
+});
+
+test('[TSC3] a field set has the fields that are in the value', () => {
+  liveList(['@card'], { _rev: 4, a: 1 });
+  void set('a');
+  expect([last().rev, asked()]).toEqual([4, 0]);
+  world.socket.answer('update', { rev: 5 });
+  void set('b');
+  expect(asked()).toBe(1);
+});
+
+test('[TSC3] what was seen in a list that has lost the object counts', () => {
+  liveList(['a'], { _rev: 4, a: 1 });
+  world.socket.say({ evt: 'left', r, rev: 5, meta: { subscription: 's1', pos: 'p2' } });
+  void set('a');
+  expect([last().rev, asked()]).toEqual([4, 0]);
+});
+
+test('[TSC3] what was seen in a list that is closed counts', () => {
+  const list = liveList(['a'], { _rev: 4, a: 1 });
+  list.close();
+  void set('a');
+  expect([last().rev, asked()]).toEqual([4, 0]);
+});
+
+test('[TSC3] what was seen in a live object that is closed counts, and goes up with own writes', async () => {
+  const { live } = await liveObject();
+  live.close();
+  void set('z');
+  expect([last().rev, asked()]).toEqual([3, 0]);
+  world.socket.answer('update', { rev: 4 });
+  void set('n');
+  expect(last().rev).toBe(4);
+});
+
+test('[TSC3] a read of some fields says nothing of the others', async () => {
+  const got = client.object(r).get({ fields: ['a'] });
+  world.socket.answer('get', { body: { _r: r, _rev: 7, a: 1 } });
+  await got;
+  void set('a');
+  expect([last().rev, asked()]).toEqual([7, 1]);
+  world.socket.answer('update', { rev: 9 });
+  void set('b');
+  expect(asked()).toBe(2);
+});
+
+test('[TSC3] a field that an own write merged into is asked for until the push has come', () => {
+  liveList(['a'], { _rev: 4, a: 1 });
+  void client.object(r).update((u) => u.addNumber('a', 1));
+  void set('a');
+  world.socket.answer('update', { rev: 9 });
+  // Somebody else changed other fields: whether this one, too, nobody knows.
+  expect(asked()).toBe(1);
+  world.socket.answer('get', { body: { _r: r, _rev: 9 } });
+  expect(last().rev).toBe(9);
+  world.socket.answer('update', { rev: 10 });
+});
+
+test('[TSC3] once the push has come, it is the revision of the list', () => {
+  liveList(['a'], { _rev: 4, a: 1 });
+  const write = client.object(r).update((u) => u.addNumber('a', 1));
+  world.socket.answer('update', { rev: 9 });
+  void set('a');
+  expect(asked()).toBe(1);
+  world.socket.answer('get', { error: { code: 403, message: 'forbidden' } });
+  const meta = { subscription: 's1', pos: 'p2', prev: 4, once: write.id };
+  const body = { a: { op: 'addNumber', opValue: 1, value: 2 } };
+  world.socket.say({ evt: 'updated', r, rev: 9, meta, body });
+  void set('a');
+  expect([last().rev, asked()]).toEqual([9, 1]);
+});
+
+test('[TSC3] what another user saw does not count', async () => {
+  const list = liveList(['a'], { _rev: 4, a: 1 });
+  list.close();
+  await world.lose({ user: { uid: 'beno' } });
+  void set('a');
+  expect(asked()).toBe(1);
+});
+
+test('[TSC3] nor does what was seen in another store', async () => {
+  liveList(['a'], { _rev: 4, a: 1 });
+  await world.lose({ epoch: 'e2' });
+  void set('a');
+  expect(asked()).toBe(1);
+});
