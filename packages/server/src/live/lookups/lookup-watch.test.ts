@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { loaded } from '../../model/models.fixture.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import { FakeConnection, type LiveSetupOptions, setUpLive } from '../live.fixture.js';
+import { QuerySubscription } from '../query/query-subscription.js';
 
 const files = {
   'projects/model.yaml': `version: 1
@@ -106,4 +107,56 @@ test('[LKP4] those who have the same rights as before miss nothing of what was w
   expect(connection.summaries().toSorted()).toEqual(
     [...many.map(() => 'updated 2'), ...many.map(() => 'updated 3')].toSorted(),
   );
+});
+
+/** Sixty live queries of a writer, in a world where each look at the clock ends a slice. */
+async function setUpQueries() {
+  const limits = { queryTime: 86_400_000 };
+  const setup = await setUpMember(docs, { isHurried: true, limits });
+  const { on, connection } = setup;
+  const scope = { names: ['projects', 'docs'], parents: ['1'] };
+  const order = { keys: [{ field: '_r', descending: false }] };
+  for (let limit = 31; limit <= 90; limit++) {
+    const query = { r: '/projects/1/docs/*', scope, order, limit };
+    (await on.live.subscribeQuery(connection, query)).start();
+  }
+  on.unsubscribe(connection, ...docs);
+  await on.live.settled();
+  connection.frames.length = 0;
+  return setup;
+}
+
+test('[LIM43] [LKP4] so are very many live queries, and nothing is sent as before meanwhile', async () => {
+  const { on, connection, setRoles } = await setUpQueries();
+  const moved = vi.spyOn(QuerySubscription.prototype, 'moveTo');
+  const [first, ...others] = await setRoles('owner', 'none', 'owner');
+  if (!first) throw new Error('there are three');
+  on.bus.deliver(first);
+  expect(moved.mock.calls.length).toBeLessThan(30);
+  on.live.onDrain(connection);
+  on.bus.deliver(...others);
+  await on.set('/projects/1/docs/3', { title: 1 });
+  await on.live.settled();
+  expect(moved.mock.calls.length).toBeLessThan(120);
+  moved.mockRestore();
+  const events = connection.received();
+  // Each row once, as an owner sees it: the window of a writer had no secrets.
+  expect(new Set(events.map(({ body }) => body?.secret))).toEqual(new Set([1]));
+  await on.set('/projects/1/docs/3', { title: 2 });
+  await on.live.settled();
+  const { length } = connection.received().filter(({ evt }) => evt === 'updated');
+  expect(length).toBe(60);
+});
+
+test('[LKP4] live queries whose rights stay as they are miss nothing of what was written meanwhile', async () => {
+  const { on, connection, setRoles } = await setUpQueries();
+  on.bus.deliver(...(await setRoles('reader')));
+  await on.set('/projects/1/docs/3', { title: 1 });
+  await on.live.settled();
+  await on.set('/projects/1/docs/3', { title: 2 });
+  await on.live.settled();
+  const titles = connection.received().map(({ body }) => JSON.stringify(body?.title));
+  const twos = titles.filter((title) => title?.includes('2'));
+  expect(twos).toHaveLength(60);
+  expect(titles).toHaveLength(120);
 });

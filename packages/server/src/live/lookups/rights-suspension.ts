@@ -3,6 +3,7 @@ import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import type { CollectionCatchUp } from '../collection/collection-catch-up.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import type { ObjectCatchUp } from '../object/object-catch-up.js';
+import type { QuerySubscription } from '../query/query-subscription.js';
 import type { GroupReassignment } from '../registry/group-reassignment.js';
 import type { Subscription } from '../registry/live-session.js';
 import type { SubscriptionOwner } from '../registry/subscription-owner.js';
@@ -23,6 +24,8 @@ interface Suspended {
 
 /** Subscriptions whose rights are compared before the clock is looked at. */
 const comparedAtOnce = 64;
+/** As `comparedAtOnce`, of live queries, which may have to be moved to another window. */
+const queriesAtOnce = 16;
 
 /**
  * Authorizes subscriptions again when an object changes that their rights depend on. There may be as many as a user may
@@ -55,11 +58,16 @@ export class RightsSuspension {
   /** When it returns, nothing more is pushed to these under their old rights. */
   authorizeAgain(subscriptions: Iterable<Subscription>): void {
     const bySession = new Map<SubscriptionOwner, Suspended[]>();
-    const others: Subscription[] = [];
+    const queries: QuerySubscription[] = [];
+    const unanswered: Subscription[] = [];
     for (const subscription of subscriptions) {
       const { progress, session } = subscription;
-      if (subscription.kind === 'query' || progress === 'waiting') {
-        others.push(subscription);
+      if (progress === 'waiting') {
+        unanswered.push(subscription);
+        continue;
+      }
+      if (subscription.kind === 'query') {
+        if (!subscription.isSuspended) queries.push(subscription);
         continue;
       }
       const suspended = this.#suspend(subscription);
@@ -67,13 +75,14 @@ export class RightsSuspension {
       if (known) known.push(suspended);
       else bySession.set(session, [suspended]);
     }
-    this.#reassign(others);
+    this.#reassign(unanswered);
+    this.#reassignQueries(queries);
     const { inFlight, slice } = this.#context;
     for (const [{ pushTarget }, suspended] of bySession)
       inFlight.during(slice.run(this.#authorize(suspended), pushTarget.address));
   }
 
-  /** Those that receive nothing yet, and live queries. */
+  /** Those that receive nothing yet. */
   #reassign(subscriptions: readonly Subscription[]): void {
     const { registry, reassignment } = this.#deps;
     for (const subscription of subscriptions) {
@@ -82,6 +91,37 @@ export class RightsSuspension {
       if (registry.assignGroup(subscription)) registry.unwatchRights(subscription);
     }
     reassignment.reauthorize(subscriptions, 'lookup');
+  }
+
+  /** At once those for which there is time: the others are paused, and their windows read again. */
+  #reassignQueries(queries: readonly QuerySubscription[]): void {
+    const { inFlight, slice } = this.#context;
+    let done = 0;
+    do {
+      this.#deps.reassignment.reauthorize(queries.slice(done, done + queriesAtOnce), 'lookup');
+      done += queriesAtOnce;
+    } while (done < queries.length && !slice.isOver);
+    const bySession = new Map<SubscriptionOwner, QuerySubscription[]>();
+    for (const query of queries.slice(done)) {
+      if (query.progress === 'ended') continue;
+      query.suspend();
+      const known = bySession.get(query.session);
+      if (known) known.push(query);
+      else bySession.set(query.session, [query]);
+    }
+    for (const [{ pushTarget }, suspended] of bySession)
+      inFlight.during(slice.run(this.#resumeQueries(suspended), pushTarget.address));
+  }
+
+  *#resumeQueries(queries: readonly QuerySubscription[]): Steps {
+    for (const query of queries) {
+      yield;
+      if (query.progress === 'ended') continue;
+      const { group } = query;
+      query.resumed();
+      this.#deps.reassignment.reauthorize([query], 'lookup');
+      if (query.group === group && query.progress === 'behind') group.refresh();
+    }
   }
 
   #suspend(subscription: GroupedSubscription): Suspended {

@@ -120,6 +120,8 @@ export class QuerySubscription {
   view: string;
   /** Incremented to cancel the work in flight for it. */
   generation = 0;
+  /** Its rights may have changed: it is paused until they were compared, whatever drains. */
+  isSuspended = false;
 
   /** `known`: the window that it joined, with changes up to `newest`. */
   constructor(
@@ -191,6 +193,19 @@ export class QuerySubscription {
     this.state.follow.push(delivery);
     if (this.state.follow.length > maxBuffered)
       this.state = { ...this.state, follow: 'difference' };
+  }
+
+  /** Nothing is sent until `resumed`. Not for one that waits for its response. */
+  suspend(): void {
+    this.state = { name: 'paused', known: this.known };
+    this.isSuspended = true;
+  }
+
+  /** It is behind then: its group has to be refreshed, or it has to be moved to another one. */
+  resumed(): void {
+    this.isSuspended = false;
+    this.fallBehind();
+    this.generation += 1;
   }
 
   /** The group sends the difference from what it knows when it reads its rows the next time. */

@@ -176,7 +176,7 @@ export class QuerySubscriptions {
 
   /** Its output buffer has room again. */
   resume(subscription: QuerySubscription): void {
-    if (subscription.progress !== 'paused') return;
+    if (subscription.progress !== 'paused' || subscription.isSuspended) return;
     subscription.fallBehind();
     subscription.generation += 1;
     subscription.group.refresh(subscription.session);
