@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { expect, test } from 'vitest';
 
-/** KiB that the core may have, minified and compressed. It has 11.60; versions of zlib differ. */
+/** KiB that the core may have, minified and compressed. It has 11.6; versions of zlib differ. */
 const most = 12;
 /** KiB of what the first live copy loads. */
 const mostOfLive = 6.5;

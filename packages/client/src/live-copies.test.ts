@@ -249,6 +249,13 @@ describe('[TSC18] live copies whose part is not loaded', () => {
     await end('arrive');
     expect(client.live(client.object(r)).getSnapshot()).toMatchObject(failed);
     expect(heard.length).toBe(1);
+  });
+
+  test('after close nothing is said of a part that does not arrive', async () => {
+    const client = await world.connected();
+    client.live(client.object(r));
+    client.close();
+    await end('fail');
     expect(world.warnings).toEqual([]);
   });
 

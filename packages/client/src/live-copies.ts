@@ -11,13 +11,14 @@ import { checkQuery, type ListQuery } from './requests/list-query.js';
 export class LiveCopies {
   /** Once there was a copy, and the part is loaded. */
   part: LivePort | undefined;
-  readonly #context: PartContext;
+  readonly #context: () => PartContext;
   readonly #waiting = new Set<AwaitedSource>();
   #isLoading = false;
   #isWarned = false;
   #isClosed = false;
 
-  constructor(context: PartContext) {
+  /** `context`: called once the client is made. */
+  constructor(context: () => PartContext) {
     this.#context = context;
   }
 
@@ -58,7 +59,8 @@ export class LiveCopies {
     try {
       await loadLive();
     } catch (error) {
-      if (!this.#isWarned) this.#context.platform.warn(`really: live copies wait: ${error}`);
+      const { platform } = this.#context();
+      if (!this.#isWarned && !this.#isClosed) platform.warn(`really: live copies wait: ${error}`);
       this.#isWarned = true;
     }
     this.#isLoading = false;
@@ -67,7 +69,7 @@ export class LiveCopies {
 
   /** What waits for the part gets it, if it is there. */
   #begin(): LivePort | undefined {
-    if (!this.#isClosed) this.part ??= liveFor(this.#context);
+    if (!this.#isClosed) this.part ??= liveFor(this.#context());
     const { part } = this;
     for (const source of part ? this.#waiting : []) {
       this.#waiting.delete(source);

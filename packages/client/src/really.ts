@@ -90,7 +90,7 @@ export class Really<Models = UntypedModels> {
   readonly #seen = new SeenRevisions((r) => this.#live.part?.shown(r) ?? []);
   readonly #queue: WriteQueue;
   readonly #context: PartContext;
-  readonly #live: LiveCopies;
+  readonly #live = new LiveCopies(() => this.#context);
   /** Once there was one. */
   #rooms: RoomsPort | undefined;
   readonly #refs: RefContext;
@@ -128,7 +128,6 @@ export class Really<Models = UntypedModels> {
     const makeList = options.rql;
     const [writes, seen] = [this.#queue, this.#seen];
     this.#context = { platform, requests, timeout, writes, seen, makeList };
-    this.#live = new LiveCopies(this.#context);
     this.#refs = this.#refContext(new IdMaker(platform));
     const times = { ...defaultLinkTimes, ...options.heartbeat };
     const { token, models } = options;
