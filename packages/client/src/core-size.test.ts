@@ -96,6 +96,38 @@ test('rooms are small, and not in the core', async () => {
   expect(rooms.filter((path) => !path.endsWith('rooms-port.js'))).toEqual([]);
 });
 
+test.each([
+  ['react', 'useObject', true],
+  ['react', 'useCollection', true],
+  ['react', 'useConnection', false],
+  ['query', 'reallyQueryOptions', true],
+  ['rql', 'rql', true],
+])(
+  '[TSC18] a page that uses %s: %s has live copies from the beginning: %s',
+  async (entry, name, isThere) => {
+    const path = fileURLToPath(new URL(`./${entry}/mod.js`, import.meta.url));
+    const page = `import { ${name} } from '${path}'; globalThis.used = ${name};`;
+    const bundle = await rolldown({
+      input: 'page',
+      platform: 'browser',
+      // `use client` is for other bundlers.
+      logLevel: 'silent',
+      external: ['react'],
+      plugins: [
+        {
+          name: 'page',
+          resolveId: (id) => (id === 'page' ? id : null),
+          load: (id) => (id === 'page' ? page : null),
+        },
+      ],
+    });
+    const { output } = await bundle.generate({ format: 'es' });
+    await bundle.close();
+    const modules = output[0].moduleIds;
+    expect(modules.some((path) => path.endsWith('/live/mod.js'))).toBe(isThere);
+  },
+);
+
 test('the file for pages without a bundler is small, and imports nothing', () => {
   const code = readFileSync(new URL('./browser.js', import.meta.url), 'utf8');
   const kib = sizeOf([code]);
