@@ -64,6 +64,7 @@ async function writeWhile(
   const { prepare, ...request } = command.request();
   const result = await context.services.objects.write({
     ...request,
+    owner: context.owner,
     prepare: async (head, ...reads) => {
       if (!isCurrent()) throw new ModelsChanged();
       return await prepare(head, ...reads);

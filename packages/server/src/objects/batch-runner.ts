@@ -60,7 +60,8 @@ export class BatchRunner {
     try {
       for (let conflicts = 0; conflicts <= this.#options.conflictRetries; conflicts++) {
         if (conflicts > 0) this.#options.onRetry(batch.requests.length);
-        const result = await this.#attempt(batch, conflicts === 0);
+        const isLast = conflicts === this.#options.conflictRetries;
+        const result = await this.#attempt(batch, { isFirst: conflicts === 0, isLast });
         if (result) return result;
       }
     } catch (error) {
@@ -74,7 +75,10 @@ export class BatchRunner {
   }
 
   /** Resolves to `undefined` where others were faster. */
-  async #attempt(batch: WriteBatch, isFirst: boolean): Promise<WriteAllResult | undefined> {
+  async #attempt(
+    batch: WriteBatch,
+    { isFirst, isLast }: { isFirst: boolean; isLast: boolean },
+  ): Promise<WriteAllResult | undefined> {
     const { once } = batch;
     batch.phase = 'preparing';
     const repeated = once && (await this.#options.once.lookUp(once));
@@ -83,7 +87,7 @@ export class BatchRunner {
     if (prepared.kind !== 'prepared') return prepared;
     await batch.predecessorsTried();
     if (batch.aside.size > 0) {
-      await this.#options.reclaim(batch);
+      if (!isLast) await this.#options.reclaim(batch);
       return undefined;
     }
     return await this.#commit(batch, prepared.writes);

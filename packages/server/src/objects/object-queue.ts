@@ -136,9 +136,7 @@ export class ObjectQueue {
     const first = this.#firstOf(({ owner }) => !this.aside.has(owner));
     if (!first || isOfComplete(first)) return first;
     if (first.owner !== this.#lastOwner || this.#inARow < mostInARow) return first;
-    const other = this.#firstOf(({ owner }) => owner !== first.owner && !this.aside.has(owner));
-    if (!other) this.#inARow = 0;
-    return other ?? first;
+    return this.#firstOf(({ owner }) => owner !== first.owner && !this.aside.has(owner)) ?? first;
   }
 
   #firstOf(mayBeNext: (slot: QueueSlot) => boolean): QueuedWrite | BatchSlot | undefined {
@@ -150,7 +148,9 @@ export class ObjectQueue {
   take(slot: QueuedWrite | BatchSlot): void {
     if (slot === this.waiting[0]) this.waiting.shift();
     else this.waiting.splice(this.waiting.indexOf(slot), 1);
-    this.#inARow = slot.owner === this.#lastOwner ? this.#inARow + 1 : 1;
+    // After as many as may be in a row it takes a row of others, or there are none.
+    const isInARow = slot.owner === this.#lastOwner && this.#inARow < mostInARow;
+    this.#inARow = isInARow ? this.#inARow + 1 : 1;
     this.#lastOwner = slot.owner;
     this.preparing = slot;
   }

@@ -316,6 +316,7 @@ export class Objects {
     if (base && (queued instanceof BatchSlot || queued.committedOnly || !this.#store.isSoleWriter))
       return;
     queue.take(queued);
+    this.#holds.watch(queue);
     if (queued instanceof BatchSlot) this.#holds.arrive(queued);
     else void this.#try(queued, queue, base);
   }
@@ -349,6 +350,7 @@ export class Objects {
   ): Promise<void> {
     const { once, prepare } = queued.request;
     const { moves } = queue;
+    let isAgain = false;
     try {
       const head = base ? base.write.object : await this.#stored(queued);
       const isRepeated = once !== undefined && (await this.#isRepeated(queued, once, base));
@@ -358,13 +360,17 @@ export class Objects {
       if (!write) return;
       if (base?.dropped) this.#retry(queue, [queued]);
       else if (queue.isCurrent(queued, moves)) this.#submit(queue, queued, write);
-      else if (this.#mayRetry(queued)) this.#retry(queue, [queued]);
+      else if (this.#mayRetry(queued)) {
+        this.#retry(queue, [queued]);
+        isAgain = true;
+      }
     } catch (error) {
       this.#refuse(queue, queued, base, storeFailure(error));
       // Requests behind this one in the commit order wait for those before it, too.
       await queued.predecessorTried();
     } finally {
-      queued.markTried();
+      // What was prepared in vain was not tried: its owner's later requests still build on it.
+      if (!isAgain) queued.markTried();
       const isWaitedFor = queue.preparing === queued && queue.waiting.length > 0;
       if (isWaitedFor && this.#slice.isOver) await this.#slice.rest();
       queue.leave(queued);

@@ -141,6 +141,70 @@ describe('who holds the queue of an object for long lets others by', () => {
     expect(await logOf(objects, own)).toEqual(['batch']);
   });
 
+  test('a batch that came to hold the queue when a commit was over, where nothing else is held', async () => {
+    const { objects, platform, store } = await setUp();
+    const { opened, open } = gate();
+    store.hold();
+    const pending = objects.write({ ...append(room, 'pending'), owner: 'y' });
+    await store.held();
+    const first = objects.write({ ...append(own, 'first', () => opened), owner: 'x' });
+    const requests = [append(room, 'batch'), append(own, 'batch')];
+    const batch = objects.writeAll(requests, { owner: 'x' });
+    const victim = objects.write({ ...append(room, 'victim'), owner: 'y' });
+    store.release();
+    await pending;
+    await turns();
+    platform.advance(long);
+    await victim;
+    expect(await logOf(objects, room)).toEqual(['pending', 'victim']);
+    open();
+    await Promise.all([first, batch]);
+  });
+
+  test('one after the other, where several hold it', async () => {
+    const { objects, platform } = await setUp();
+    const { opened, open } = gate();
+    const slow = objects.write({ ...append(room, 'slow', () => opened), owner: 'x' });
+    const first = objects.write({ ...append(own, 'first', () => opened), owner: 'z' });
+    const requests = [append(room, 'batch'), append(own, 'batch')];
+    const batch = objects.writeAll(requests, { owner: 'z' });
+    const victim = objects.write({ ...append(room, 'victim'), owner: 'y' });
+    await turns();
+    platform.advance(long);
+    await turns();
+    platform.advance(long);
+    await victim;
+    open();
+    await Promise.all([slow, first, batch]);
+    await objects.drain();
+    platform.advance(long);
+    expect(platform.pending).toBe(0);
+  });
+
+  test('a write whose owner goes on to what builds on it', async () => {
+    const { objects, platform } = await setUp();
+    const { opened, open } = gate();
+    const slow = objects.write({ ...append(own, 'slow', () => opened), owner: 'x' });
+    const seen: unknown[] = [];
+    const next = objects.write({
+      ...append(room, 'next'),
+      owner: 'x',
+      async prepare(head, look) {
+        const [found] = await look([own]);
+        seen.push(found?.data.log);
+        return await append(room, 'next').prepare(head, look, async () => []);
+      },
+    });
+    const victim = objects.write({ ...append(own, 'victim'), owner: 'y' });
+    await turns();
+    platform.advance(long);
+    await victim;
+    open();
+    await Promise.all([slow, next]);
+    expect(seen.at(-1)).toEqual(['victim', 'slow']);
+    expect(seen).toHaveLength(1);
+  });
+
   test('not its own writes, nor before it has had some time', async () => {
     const { objects, platform } = await setUp();
     const { opened, open } = gate();

@@ -31,19 +31,25 @@ export class QueueHolds {
   readonly #timers: Timers;
   readonly #queues: Queues;
   #timer: Timer | undefined;
-  /** For how many looks the same request has held the queue. */
-  #looks = new Map<ObjectQueue, { readonly slot: QueuedWrite | BatchSlot; count: number }>();
+  /** For how many looks the same request has held the queue, in the same phase. */
+  #looks = new Map<ObjectQueue, Look>();
 
   constructor(timers: Timers, queues: Queues) {
     this.#timers = timers;
     this.#queues = queues;
   }
 
+  /** Call when a request has come to hold a queue. */
+  watch(queue: ObjectQueue): void {
+    if (queue.waiting.length === 0) return;
+    this.#timer ??= this.#timers.every(lookEvery, () => this.#look());
+  }
+
   /** Call when a request waits for the one that holds its queue. */
   contend(queue: ObjectQueue): void {
     const { preparing } = queue;
     if (queue.waiting.length === 0) return;
-    this.#timer ??= this.#timers.every(lookEvery, () => this.#look());
+    this.watch(queue);
     if (!(preparing instanceof BatchSlot) || preparing.batch.phase !== 'gathering') return;
     const { next } = queue;
     const isFirst = next instanceof BatchSlot && compareSlots(next, preparing) < 0;
@@ -85,6 +91,7 @@ export class QueueHolds {
     if (slot instanceof BatchSlot) {
       const { batch } = slot;
       batch.aside.add(slot);
+      if (batch.phase === 'preparing') batch.letBy += 1;
       if (batch.phase === 'gathering' && batch.isComplete) this.#takeBack(batch);
     }
     this.#queues.advance(queue);
@@ -93,24 +100,39 @@ export class QueueHolds {
   #look(): void {
     const before = this.#looks;
     this.#looks = new Map();
-    for (const queue of this.#queues.queues()) {
-      const slot = queue.preparing;
-      if (!slot || !queue.waiting.some(({ owner }) => owner !== slot.owner)) continue;
+    for (const queue of [...this.#queues.queues()]) {
+      const slot = heldFromOthers(queue);
+      if (!slot) continue;
+      const phase = slot instanceof BatchSlot ? slot.batch.phase : undefined;
       const known = before.get(queue);
-      const count = known?.slot === slot ? known.count + 1 : 1;
+      const isSame = known?.slot === slot && known.phase === phase;
+      const count = isSame ? known.count + 1 : 1;
       if (count > patienceFor(slot)) this.#letBy(queue, slot);
-      else this.#looks.set(queue, { slot, count });
+      else this.#looks.set(queue, { slot, phase, count });
     }
-    if (this.#looks.size > 0) return;
+    // Those that were let by may hold the queue from yet others now.
+    for (const queue of this.#queues.queues()) if (heldFromOthers(queue)) return;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 }
 
+interface Look {
+  readonly slot: QueuedWrite | BatchSlot;
+  readonly phase: WriteBatch['phase'] | undefined;
+  readonly count: number;
+}
+
+/** The request that holds this queue, if one of another owner waits for it. */
+function heldFromOthers({ preparing, waiting }: ObjectQueue): QueuedWrite | BatchSlot | undefined {
+  const isWaitedFor = waiting.some(({ owner }) => owner !== preparing?.owner);
+  return isWaitedFor ? preparing : undefined;
+}
+
 /** A write that was let by before, in vain, gets more time. */
 function patienceFor(slot: QueuedWrite | BatchSlot): number {
   if (!(slot instanceof BatchSlot)) return patience + slot.conflicts;
-  const { phase, isComplete } = slot.batch;
+  const { phase, isComplete, letBy } = slot.batch;
   const mayWait = phase === 'preparing' || (phase === 'gathering' && !isComplete);
-  return mayWait ? patience : Number.POSITIVE_INFINITY;
+  return mayWait ? patience + letBy : Number.POSITIVE_INFINITY;
 }

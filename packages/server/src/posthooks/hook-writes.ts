@@ -195,7 +195,7 @@ export class HookWrites {
     }
     const { objects } = this.#options.services;
     const all = [...steps.map(({ request }) => request()), ...requests];
-    const result = await objects.writeAll(all, { erases });
+    const result = await objects.writeAll(all, { erases, owner: jobOwner(entry) });
     switch (result.kind) {
       case 'committed':
       case 'repeated':
