@@ -150,6 +150,25 @@ test('[LIM11] no other window fails while one with many subscribers does', async
   expect(await subscribe(on, late, 10)).toEqual([]);
 });
 
+test('[LIM11] a window that fails counts again although it could not be sent to somebody', async () => {
+  const on = await setUpLive({ limits: { queryRows: 1 }, isHurried: true });
+  await on.create('/users/1', { a: 1 });
+  const many = Array.from({ length: 10 }, () => new FakeConnection('u1'));
+  for (const connection of many) await subscribe(on, connection);
+  const broken = many.at(-1);
+  if (!broken) throw new Error('there are ten');
+  broken.push = (frame) => {
+    broken.push = FakeConnection.prototype.push;
+    throw new Error(`cannot send ${frame.text}`);
+  };
+  await on.create('/users/2', { a: 2 });
+  await expect(subscribe(on, new FakeConnection('u2'))).rejects.toMatchObject({
+    message: 'rate.limited',
+  });
+  await on.live.settled();
+  expect(on.live.counts()).toMatchObject({ queries: 0, queryGroups: 0, queryRows: 0 });
+});
+
 test('[LIM4] a large difference pauses on a full output buffer, and the rest is sent once it drains', async () => {
   const on = await setUpLive();
   const connection = new SlowConnection('u1');

@@ -381,10 +381,13 @@ export class QueryGroup {
   /** Its rows do not count meanwhile, so that no other window has to fail for them. */
   *#failAfter(steps: Steps): Steps {
     this.#owner.ending(this, true);
-    yield* steps;
-    yield* this.#fail(tooManyRows());
-    // Somebody may have joined it.
-    this.#owner.ending(this, false);
+    try {
+      yield* steps;
+      yield* this.#fail(tooManyRows());
+    } finally {
+      // Somebody may have joined it.
+      this.#owner.ending(this, false);
+    }
   }
 
   *#push(
