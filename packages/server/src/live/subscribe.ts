@@ -206,7 +206,8 @@ async function paidHeads(
   result: SubscribeResults,
 ): Promise<readonly (StoredObject | undefined)[]> {
   const { pushTarget } = session;
-  const pause = () => (slice.isOver ? slice.rest(session.address) : undefined);
+  // Not in the queue of its address: it has a turn that others wait for.
+  const pause = () => (slice.isOver ? slice.rest() : undefined);
   while (!session.dropped) {
     await pushTarget.untilPaid?.();
     const read = async () => {
