@@ -94,21 +94,30 @@ async function subscribeBatch(
   items: readonly SubscribeRequestItem[],
   result: SubscribeResults,
 ): Promise<void> {
-  for (let attempts = 1; attempts < maxAttempts; attempts++) {
+  const readsObjects = items.some(({ item }) => item.target?.kind === 'object');
+  let attempts = 1;
+  while (attempts < maxAttempts) {
+    // Outside of the attempts: it may take long, and what was authorized before would not hold.
+    if (readsObjects && !session.dropped) await session.pushTarget.untilPaid?.();
     const registered = await tryBatch(deps, session, items, result);
+    if (registered === 'in debt') continue;
     if (registered) return result.add(registered);
+    attempts += 1;
   }
   if (items[0]?.index === 0) throw unavailable();
   result.add(items.map(({ item }) => ({ item, error: unavailable() })));
 }
 
-/** `undefined` if the models, or what rights depend on, changed after the items were authorized. */
+/**
+ * `undefined` if the models, or what rights depend on, changed after the items were authorized; `in debt` if nothing
+ * was read since its client has to pay first.
+ */
 async function tryBatch(
   deps: SubscribeDeps,
   session: LiveSession,
   items: readonly SubscribeRequestItem[],
   result: SubscribeResults,
-): Promise<ItemOutcome<RegisteredItem>[] | undefined> {
+): Promise<ItemOutcome<RegisteredItem>[] | 'in debt' | undefined> {
   const { context } = deps;
   const models = context.models();
   const authorizedAt = rightsTimes(context, items);
@@ -118,6 +127,7 @@ async function tryBatch(
   try {
     // Read after the topics are retained, so that no change of these objects is missed.
     const headOf = await readHeads(context, session, requests, result);
+    if (!headOf) return 'in debt';
     const outcomes = requests.map((request) => authorizeItem(context, request, headOf));
     const authorized = await settled(outcomes);
     if (context.models() !== models) return undefined;
@@ -170,14 +180,14 @@ function requestFor(
 
 /**
  * Users take turns, and the sessions of each, as in every read for subscriptions (rule LIM43). Never rejects: collections
- * and queries do not need it.
+ * and queries do not need it. `undefined` if its client has to pay first.
  */
 async function readHeads(
   context: LiveContext,
   session: LiveSession,
   requests: readonly ItemOutcome<ItemSubscribeRequest>[],
   result: SubscribeResults,
-): Promise<HeadOf> {
+): Promise<HeadOf | undefined> {
   const rs = new Set<string>();
   for (const { item, error } of requests) {
     if (!error && item.target?.kind === 'object') rs.add(item.target.r);
@@ -186,6 +196,7 @@ async function readHeads(
   const byR = new Map<string, StoredObject>();
   try {
     const heads = requested.length > 0 ? await paidHeads(context, session, requested, result) : [];
+    if (!heads) return undefined;
     for (const head of heads) if (head) byR.set(head.r, head);
   } catch (error) {
     return () => {
@@ -196,30 +207,25 @@ async function readHeads(
 }
 
 /**
- * Read once its client has paid for what was read before, and charged to it. Those that begin at the
- * same time all find it without debts, so each looks again when it is its turn.
+ * Charged to its client. Those that begin at the same time all find it without debts, so each looks again when it is
+ * its turn: `undefined` if there are some.
  */
 async function paidHeads(
   { objects, limiter, slice }: LiveContext,
   session: LiveSession,
   rs: readonly string[],
   result: SubscribeResults,
-): Promise<readonly (StoredObject | undefined)[]> {
-  const { pushTarget } = session;
+): Promise<readonly (StoredObject | undefined)[] | undefined> {
+  if (session.dropped) return [];
   // Not in the queue of its address: it has a turn that others wait for.
   const pause = () => (slice.isOver ? slice.rest() : undefined);
-  while (!session.dropped) {
-    await pushTarget.untilPaid?.();
-    const read = async () => {
-      if (pushTarget.untilPaid?.()) return undefined;
-      const found = await objects.heads(rs, pause);
-      for (const head of found) result.charge(head);
-      return found;
-    };
-    const heads = await limiter.schedule(session, read, session.usage.owner);
-    if (heads) return heads;
-  }
-  return [];
+  const read = async () => {
+    if (session.pushTarget.untilPaid?.()) return undefined;
+    const found = await objects.heads(rs, pause);
+    for (const head of found) result.charge(head);
+    return found;
+  };
+  return await limiter.schedule(session, read, session.usage.owner);
 }
 
 function authorizeItem(
