@@ -166,7 +166,7 @@ export class LiveBudget {
   }
 
   /** Throws 429 if the node has no room for another window of this user. */
-  acquireWindow(cost: WindowCost, usage: UserUsage | undefined): void {
+  acquireWindow(cost: WindowCost, usage: UserUsage): void {
     this.#acquireFrom(this.#work, 'work', cost, usage);
     try {
       this.#acquireFrom(this.#bytes, 'bytes', cost, usage);
@@ -181,12 +181,7 @@ export class LiveBudget {
     this.#bytes.giveBack(bytes);
   }
 
-  #acquireFrom(
-    budget: Budget,
-    kind: keyof WindowCost,
-    cost: WindowCost,
-    usage: UserUsage | undefined,
-  ): void {
+  #acquireFrom(budget: Budget, kind: keyof WindowCost, cost: WindowCost, usage: UserUsage): void {
     if (budget.take(cost[kind])) return;
     const error = limitError('query', budget.key.replace('limits.', ''));
     this.evictLargest(kind, { users: [usage], more: cost[kind], error });

@@ -87,13 +87,12 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
 
   /**
    * Returns the group with these traits, creating it if needed. It is removed when it has no
-   * subscribers and no joins. Throws 429 (rule LIM17).
+   * subscribers and no joins. Throws 429 (rule LIM17). `usage`: of who asks for it.
    */
-  group(traits: QueryGroupTraits, model: Model): QueryGroup {
+  group(traits: QueryGroupTraits, model: Model, usage: UserUsage): QueryGroup {
     const known = this.#topics.get(traits.r)?.groups.get(traits.key);
     if (known) return known;
-    const { usages, budget } = this.#context;
-    budget.acquireWindow(traits.cost, usages.find(traits.owner));
+    this.#context.budget.acquireWindow(traits.cost, usage);
     // Read only now: acquiring may have evicted groups of this topic.
     let topic = this.#topics.get(traits.r);
     if (!topic) {

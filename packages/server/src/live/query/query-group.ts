@@ -170,7 +170,7 @@ export class QueryGroup {
 
   detach(subscription: QuerySubscription): void {
     this.#subscribers.remove(subscription);
-    this.#releaseIfEmpty();
+    this.releaseIfEmpty();
   }
 
   /** See `WindowSubscribers.start`. */
@@ -228,7 +228,7 @@ export class QueryGroup {
       onError: (error) => this.#failAll(error),
       onEnd: () => {
         this.#state = this.#state === 'discarding' ? 'retired' : 'idle';
-        this.#releaseIfEmpty();
+        this.releaseIfEmpty();
       },
     });
   }
@@ -254,7 +254,7 @@ export class QueryGroup {
   }
 
   /** Also while it is busy: its read may have to wait for long, and nobody waits for it. */
-  #releaseIfEmpty(): void {
+  releaseIfEmpty(): void {
     if (!this.#isEmpty) return;
     if (!this.#isIdle) this.retire();
     this.#owner.onEmpty(this);

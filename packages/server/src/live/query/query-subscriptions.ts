@@ -192,7 +192,7 @@ export class QuerySubscriptions {
     { model, key }: { model: Model; key: string | undefined },
   ): Promise<{ subscription: QuerySubscription | undefined; joined: WindowSnapshot }> {
     const reservation = this.#registry.reserveQuery(session, traits.cost);
-    const group = this.#groupFor(traits, model, reservation);
+    const group = this.#groupFor(session, traits, { model, reservation });
     return new Promise((resolve, reject) => {
       const failed = (error: unknown) => {
         reservation.release();
@@ -212,9 +212,13 @@ export class QuerySubscriptions {
     });
   }
 
-  #groupFor(traits: QueryGroupTraits, model: Model, reservation: QueryReservation): QueryGroup {
+  #groupFor(
+    { usage }: LiveSession,
+    traits: QueryGroupTraits,
+    { model, reservation }: { model: Model; reservation: QueryReservation },
+  ): QueryGroup {
     try {
-      return this.#feed.group(traits, model);
+      return this.#feed.group(traits, model, usage);
     } catch (error) {
       reservation.release();
       throw error;

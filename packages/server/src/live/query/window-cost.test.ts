@@ -1,8 +1,17 @@
 import { bindRql, type JsonObject, parseRql } from '@really/protocol';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { loaded } from '../../model/models.fixture.js';
 import { defaultLimits } from '../../platform/limits.js';
-import { FakeConnection, modelOf, settle, setUpLive, withQueries } from '../live.fixture.js';
+import {
+  FakeConnection,
+  modelOf,
+  readsAll,
+  rule,
+  settle,
+  setUpLive,
+  withQueries,
+} from '../live.fixture.js';
+import { LiveBudget } from '../live-budget.js';
 import { isReread, windowCost } from './window-cost.js';
 
 const filterOf = (filter: string, values?: JsonObject) => bindRql(parseRql(filter), values);
@@ -163,6 +172,45 @@ access: { read: boss != null }
       Array.from({ length: 5 }, () => ['failed', 429]),
     );
     expect(live.counts().queries).toBe(1);
+  });
+
+  test('who needs room because of other rights loses nothing else of its own for that', async () => {
+    const limits = { windowWorkPerNode: 10, windowWorkPerUid: 10 };
+    const read = rule(({ auth }) => auth.uid !== 'nobody', readsAll);
+    const { live } = await setUpLive({ models: [modelOf({ read })], limits });
+    const address = '192.0.2.1';
+    const connection = Object.assign(new FakeConnection({ uid: 'u1', authType: 'anonymous' }), {
+      address,
+    });
+    for (const filter of ['a = 1', 'a = 2', 'a = 3', 'a = 4', 'a = 5']) {
+      const { start } = await live.subscribeQuery(connection, {
+        ...query,
+        filter: filterOf(filter),
+      });
+      start();
+    }
+    // It still counts for its address.
+    connection.auth = { uid: 'u1' };
+    live.authChanged(connection);
+    await live.settled();
+    expect(connection.received().map(({ evt }) => evt)).toEqual(['failed']);
+    expect(live.counts()).toMatchObject({ queries: 4, queryGroups: 4 });
+  });
+
+  test('a live query that ends while there is made room for it is not moved, and leaves no window behind', async () => {
+    const read = rule(({ auth }) => auth.uid !== 'nobody', readsAll);
+    const { live } = await setUpLive({ models: [modelOf({ read })] });
+    const connection = new FakeConnection({ uid: 'u1' });
+    const { subscription, start } = await live.subscribeQuery(connection, query);
+    start();
+    const acquired = vi.spyOn(LiveBudget.prototype, 'acquireWindow').mockImplementationOnce(() => {
+      live.abandonQuery(connection, subscription);
+    });
+    connection.auth = { uid: 'u1', data: { is: 'another' } };
+    live.authChanged(connection);
+    await live.settled();
+    acquired.mockRestore();
+    expect(live.counts()).toMatchObject({ queries: 0, queryGroups: 0, queryRows: 0 });
   });
 
   test('nobody is evicted for windows that others keep alive', async () => {

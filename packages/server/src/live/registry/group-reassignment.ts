@@ -8,6 +8,7 @@ import type { ObjectCatchUp } from '../object/object-catch-up.js';
 import type { ObjectSubscription } from '../object/object-subscription.js';
 import type { QueryFeed } from '../query/query-feed.js';
 import type { QueryGroup } from '../query/query-group.js';
+import type { QueryGroupTraits } from '../query/query-group-traits.js';
 import type { QuerySubscription } from '../query/query-subscription.js';
 import { asOutdated } from '../query/query-window.js';
 import { collectionNamesOf, survivingFields, viewOf } from '../reload/model-change.js';
@@ -83,8 +84,20 @@ export class GroupReassignment {
     const { pushTarget } = subscription.session;
     const traits = queryGroupTraitsOf(this.#context, model, { ...before, limit }, pushTarget);
     if (traits.key === before.key) return;
-    const group = this.#deps.queries.group(traits, model);
-    subscription.moveTo(group, subscription.known.rows, { isAsked: true });
+    const group = this.#groupFor(subscription, traits, model);
+    if (group) subscription.moveTo(group, subscription.known.rows, { isAsked: true });
+  }
+
+  /** `undefined` if the subscription ended when room was made for the group. Throws 429. */
+  #groupFor(
+    subscription: QuerySubscription,
+    traits: QueryGroupTraits,
+    model: Model,
+  ): QueryGroup | undefined {
+    const group = this.#deps.queries.group(traits, model, subscription.session.usage);
+    if (subscription.progress !== 'ended') return group;
+    group.releaseIfEmpty();
+    return undefined;
   }
 
   #reauthorize(subscription: Subscription, model: Model, reason: ReassignmentReason): void {
@@ -140,14 +153,14 @@ export class GroupReassignment {
     const traits = queryGroupTraitsOf(this.#context, model, { ...before, fields }, pushTarget);
     // After a reload it moves in any case: its group is retired.
     if (!isReload(reason) && traits.key === before.key) return;
-    let group: QueryGroup;
+    let group: QueryGroup | undefined;
     try {
       assertQueryFits(model, before);
-      group = this.#deps.queries.group(traits, model);
+      group = this.#groupFor(subscription, traits, model);
     } catch (error) {
       this.#deps.registry.fail([subscription], error);
-      return;
     }
+    if (!group) return;
     const { rows } = subscription.known;
     const known = reason === 'version' ? asOutdated(rows) : rows;
     subscription.moveTo(group, known, { isAsked: reason === 'auth' });

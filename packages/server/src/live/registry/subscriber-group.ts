@@ -29,11 +29,12 @@ export class MemberList<M extends GroupMember> {
 
   /**
    * Moves the last member into the free slot. So a loop over `members` from the end to the start
-   * skips nobody when members leave, but may visit a member twice.
+   * skips nobody when members leave, but may visit a member twice. Nothing happens if it is not there.
    */
   remove(member: M): void {
-    const last = this.#members?.pop();
-    if (!this.#members || last === undefined || last === member) return;
+    if (this.#members?.[member.slot] !== member) return;
+    const last = this.#members.pop();
+    if (last === undefined || last === member) return;
     last.slot = member.slot;
     this.#members[member.slot] = last;
   }
