@@ -135,6 +135,8 @@ export class QuerySubscriptions {
     const { view } = traits;
     const since = this.#sinceOf(request, view);
     this.#context.budget.assertWindowCost(cost);
+    // What it took would count for nobody.
+    if (session.dropped) return { subscription: '', view, hits: [], pos: 0, start: () => {} };
     const { subscription, joined } = await this.#join(session, traits, { model, key: request.key });
     const { hits, pos } = joined;
     if (!subscription) return { subscription: '', view, hits: [], pos, start: () => {} };

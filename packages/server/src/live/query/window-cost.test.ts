@@ -158,6 +158,22 @@ access: { read: boss != null }
     expect(live.counts()).toMatchObject({ queries: 1, queryGroups: 1 });
   });
 
+  test('for a connection that is gone by then nothing is taken, and no window is read', async () => {
+    let reads = 0;
+    const { live } = await setUpLive({
+      wrap: (store) =>
+        withQueries(store, (run) => {
+          reads += 1;
+          return run();
+        }),
+    });
+    const connection = new FakeConnection('u1');
+    const subscribing = live.subscribeQuery(connection, query);
+    live.drop(connection);
+    expect((await subscribing).subscription).toBe('');
+    expect(reads).toBe(0);
+  });
+
   test('when the node is full, the largest user is evicted for a small one', async () => {
     const limits = { windowWorkPerNode: 10, windowWorkPerUid: 10 };
     const { live } = await setUpLive({ models: [modelOf()], limits });

@@ -12,7 +12,8 @@ import { LiveSessions } from './live-sessions.js';
 import { type RegistryIndexes, SubscriptionRegistry } from './subscription-registry.js';
 import { UserUsages } from './user-usages.js';
 
-test('[LIM17] a live query that was moved to a window of another cost gives back what it took', () => {
+/** A registry that only counts what subscriptions use. */
+function setUpRegistry() {
   const usages = new UserUsages();
   const budget = new LiveBudget({
     limits: defaultLimits,
@@ -24,8 +25,14 @@ test('[LIM17] a live query that was moved to a window of another cost gives back
     endSome: () => {},
   });
   const lookups = { add() {}, remove() {} };
-  const indexes = { sessions: new LiveSessions(usages), lookups } as unknown as RegistryIndexes;
-  const registry = new SubscriptionRegistry({ budget } as LiveContext, indexes);
+  const sessions = new LiveSessions(usages);
+  const indexes = { sessions, lookups } as unknown as RegistryIndexes;
+  const context = { budget, usages, limits: defaultLimits } as unknown as LiveContext;
+  return { usages, sessions, registry: new SubscriptionRegistry(context, indexes) };
+}
+
+test('[LIM17] a live query that was moved to a window of another cost gives back what it took', () => {
+  const { usages, registry } = setUpRegistry();
   const connection = new FakeConnection('u1');
   const session = new LiveSession(connection, usages.acquire('u1'));
   const known = { rows: new Map(), pos: 0, isExact: true };
@@ -37,6 +44,27 @@ test('[LIM17] a live query that was moved to a window of another cost gives back
   subscription.moveTo(groupOf(66), known.rows, { isAsked: false });
   registry.end(subscription);
   expect(session.usage).toMatchObject({ subscriptions: 0, work: 0, bytes: 0 });
+});
+
+test('[LIM17] what is reserved while a window is read counts for its user although the connection is gone', () => {
+  const { usages, sessions, registry } = setUpRegistry();
+  const cost = { work: 2, bytes: 200 };
+  const leave = (connection: FakeConnection) => {
+    const session = sessions.close(connection);
+    if (session) sessions.release(session);
+  };
+  const [gone, next] = [new FakeConnection('u1'), new FakeConnection('u1')];
+  const first = registry.reserveQuery(sessions.open(gone), cost);
+  leave(gone);
+  const session = sessions.open(next);
+  const second = registry.reserveQuery(session, cost);
+  expect(session.usage).toMatchObject({ sessions: 1, subscriptions: 2, work: 4, bytes: 400 });
+  first.release();
+  expect(session.usage).toMatchObject({ sessions: 1, subscriptions: 1, work: 2 });
+  leave(next);
+  expect(usages.size).toBe(1);
+  second.release();
+  expect(usages.size).toBe(0);
 });
 
 function groupOf(work: number): SubscribedGroup {

@@ -74,14 +74,17 @@ export class SubscriptionRegistry {
    */
   reserveQuery(session: LiveSession, cost: WindowCost): QueryReservation {
     this.assertRoom(session, 'query', cost);
-    const { budget } = this.#context;
+    const { budget, usages } = this.#context;
     budget.acquire(session.usage, cost);
     return {
       register: (subscription) => {
         this.#assertSessionRoom(session, 'query');
         this.#add(subscription);
       },
-      release: () => budget.release(session.usage, cost),
+      release: () => {
+        budget.release(session.usage, cost);
+        usages.forgetIfUnused(session.usage);
+      },
     };
   }
 

@@ -31,7 +31,13 @@ export class UserUsages {
 
   release(usage: UserUsage): void {
     usage.sessions -= 1;
-    if (usage.sessions === 0) this.#byOwner.delete(usage.owner);
+    this.forgetIfUnused(usage);
+  }
+
+  /** Call also when something was given back after its connection had closed. */
+  forgetIfUnused(usage: UserUsage): void {
+    const isUnused = usage.sessions === 0 && usage.subscriptions === 0;
+    if (isUnused && this.find(usage.owner) === usage) this.#byOwner.delete(usage.owner);
   }
 
   find(owner: string): UserUsage | undefined {
