@@ -160,3 +160,24 @@ test('[LKP4] live queries whose rights stay as they are miss nothing of what was
   expect(twos).toHaveLength(60);
   expect(titles).toHaveLength(120);
 });
+
+test('[LIM11] while their rights are compared, live queries take no room of those that pause', async () => {
+  const { on, connection, setRoles } = await setUpQueries();
+  on.bus.deliver(...(await setRoles('reader')));
+  expect(on.live.counts().pausedRows).toBe(0);
+  await on.live.settled();
+  connection.congested = true;
+  await on.set('/projects/1/docs/3', { title: 1 });
+  await on.live.settled();
+  expect(on.live.counts().pausedRows).toBe(60 * docs.length);
+  // What they knew when they paused stays counted.
+  on.bus.deliver(...(await setRoles('writer')));
+  expect(on.live.counts().pausedRows).toBe(60 * docs.length);
+  await on.live.settled();
+  expect(on.live.counts().pausedRows).toBe(60 * docs.length);
+  connection.congested = false;
+  on.live.onDrain(connection);
+  await on.live.settled();
+  expect(on.live.counts().pausedRows).toBe(0);
+  expect(connection.received().map(({ evt }) => evt)).toEqual(Array(60).fill('snapshot'));
+});

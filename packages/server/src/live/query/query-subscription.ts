@@ -149,11 +149,14 @@ export class QuerySubscription {
     return this.#state;
   }
 
-  /** It ends in place of being paused if there is no room for what it knows. */
+  /**
+   * It ends in place of being paused if there is no room for what it knows. One that is suspended
+   * needs none: that is not for long, and all that know the same are at once.
+   */
   set state(state: QueryState) {
-    const { name } = state;
-    const isHeld = name === 'paused' || (name === 'behind' && this.#held !== undefined);
-    const rows = isHeld ? state.known.rows : undefined;
+    const isLagging = state.name === 'paused' || state.name === 'behind';
+    const isPaused = state.name === 'paused' && !this.isSuspended;
+    const rows = isLagging && (isPaused || this.#held) ? state.known.rows : undefined;
     if (rows !== this.#held) {
       if (rows && !this.#holder.hold(this, rows)) return;
       if (this.#held) this.#holder.letGo(this.#held);
@@ -197,8 +200,8 @@ export class QuerySubscription {
 
   /** Nothing is sent until `resumed`. Not for one that waits for its response. */
   suspend(): void {
-    this.state = { name: 'paused', known: this.known };
     this.isSuspended = true;
+    this.state = { name: 'paused', known: this.known };
   }
 
   /** It is behind then: its group has to be refreshed, or it has to be moved to another one. */
