@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { loaded } from '../../model/models.fixture.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import { FakeConnection, type LiveSetupOptions, setUpLive } from '../live.fixture.js';
+import { QueryGroup } from '../query/query-group.js';
 import { QuerySubscription } from '../query/query-subscription.js';
 
 const files = {
@@ -159,6 +160,22 @@ test('[LKP4] live queries whose rights stay as they are miss nothing of what was
   const twos = titles.filter((title) => title?.includes('2'));
   expect(twos).toHaveLength(60);
   expect(titles).toHaveLength(120);
+});
+
+test('[LKP4] where nothing was written meanwhile, the windows of live queries whose rights stay as they are are not read again', async () => {
+  const { on, connection, setRoles } = await setUpQueries();
+  const changes = await setRoles('reader');
+  const refreshed = vi.spyOn(QueryGroup.prototype, 'refresh');
+  const suspended = vi.spyOn(QuerySubscription.prototype, 'suspend');
+  on.bus.deliver(...changes);
+  await on.live.settled();
+  expect(suspended.mock.calls.length).toBeGreaterThan(0);
+  expect(refreshed).not.toHaveBeenCalled();
+  refreshed.mockRestore();
+  suspended.mockRestore();
+  await on.set('/projects/1/docs/3', { title: 1 });
+  await on.live.settled();
+  expect(connection.received().map(({ evt }) => evt)).toEqual(Array(60).fill('updated'));
 });
 
 test('[LIM11] while their rights are compared, live queries take no room of those that pause', async () => {

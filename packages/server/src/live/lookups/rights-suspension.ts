@@ -93,7 +93,10 @@ export class RightsSuspension {
     reassignment.reauthorize(subscriptions, 'lookup');
   }
 
-  /** At once those for which there is time: the others are paused, and their windows read again. */
+  /**
+   * At once those for which there is time: the others are paused, and their windows read again if
+   * they have other rights or anything was written meanwhile.
+   */
   #reassignQueries(queries: readonly QuerySubscription[]): void {
     const { inFlight, slice } = this.#context;
     let done = 0;
@@ -120,7 +123,8 @@ export class RightsSuspension {
       const { group } = query;
       query.resumed();
       this.#deps.reassignment.reauthorize([query], 'lookup');
-      if (query.group === group && query.progress === 'behind') group.refresh();
+      const isBehind = query.group === group && query.progress === 'behind';
+      if (isBehind && !query.goesOn()) group.refresh();
     }
   }
 

@@ -20,7 +20,7 @@ export interface KnownWindow {
 /** What a subscription uses of the group that it is attached to. */
 export interface SubscribedGroup {
   readonly traits: QueryGroupTraits;
-  /** What this live subscriber knows. */
+  /** What this subscriber knows if it is live. */
   knownBy(subscription: QuerySubscription): KnownWindow;
   attach(subscription: QuerySubscription): void;
   detach(subscription: QuerySubscription): void;
@@ -122,6 +122,8 @@ export class QuerySubscription {
   generation = 0;
   /** Its rights may have changed: it is paused until they were compared, whatever drains. */
   isSuspended = false;
+  /** It was live when it was suspended, and was not moved since. */
+  #wasLive = false;
 
   /** `known`: the window that it joined, with changes up to `newest`. */
   constructor(
@@ -201,6 +203,7 @@ export class QuerySubscription {
   /** Nothing is sent until `resumed`. Not for one that waits for its response. */
   suspend(): void {
     this.isSuspended = true;
+    this.#wasLive = this.state.name === 'live';
     this.state = { name: 'paused', known: this.known };
   }
 
@@ -209,6 +212,13 @@ export class QuerySubscription {
     this.isSuspended = false;
     this.fallBehind();
     this.generation += 1;
+  }
+
+  /** After `resumed`: live again, without a read, if it was and has missed nothing; false if not. */
+  goesOn(): boolean {
+    if (!this.#wasLive || this.group.knownBy(this).rows !== this.known.rows) return false;
+    this.state = { name: 'live' };
+    return true;
   }
 
   /** The group sends the difference from what it knows when it reads its rows the next time. */
@@ -222,6 +232,7 @@ export class QuerySubscription {
    */
   moveTo(group: SubscribedGroup, rows: KnownRows, { isAsked }: { isAsked: boolean }): void {
     const known = { rows, pos: this.known.pos, isExact: false };
+    this.#wasLive = false;
     this.group.detach(this);
     this.group = group;
     group.attach(this);
