@@ -11,14 +11,20 @@ test('[POST11] with too many runs waiting, writes of their user that would add o
   await using folder = await appFolder({
     'models/things/model.yaml': model,
     // Refused until there is such an object.
-    'models/things/post-create.js': 'update("/plain/missing", { n: obj.n });',
+    'models/things/post-create.js':
+      'print("tried " + obj._r + "."); update("/plain/missing", { n: obj.n });',
     'models/plain/model.yaml': model,
   });
   const env = { REALLY_LIMITS_OUTBOX: '3' };
   await using server = await ServerProcess.start({ dir: folder.dir, env });
   using client = await Client.connect(server.socketUrl, signToken({ uid: 'ann' }, testSecret));
   const create = (r: string) => client.request({ cmd: 'create', r, body: { n: 1 } });
-  for (let n = 0; n < 3; n++) expect((await create('/things')).error).toBeUndefined();
+  for (let n = 1; n <= 3; n++) {
+    const { body, error } = await create('/things');
+    expect(error).toBeUndefined();
+    // Whose a run is is known once it was read.
+    await expect.poll(() => server.output.stdout).toContain(`tried ${body?._r}.`);
+  }
   const { error } = await create('/things');
   expect(error).toMatchObject({ code: 503, message: 'server.unavailable' });
   using other = await Client.connect(server.socketUrl, signToken({ uid: 'bob' }, testSecret));
