@@ -6,7 +6,7 @@ import {
   topField,
 } from '@really/protocol/client';
 import { Observable } from '../observable.js';
-import { type ClientCommand, merges } from '../writes/client-command.js';
+import type { ClientCommand } from '../writes/client-command.js';
 import type { ClientWrite } from '../writes/client-write.js';
 import { fieldsOf, type ShownRevision } from '../writes/seen-revisions.js';
 import type { CopyChange, CopyInput } from './copy-change.js';
@@ -64,13 +64,7 @@ export class ObjectCopy {
   get shown(): ShownRevision | undefined {
     const { rev, value } = this.#base ?? {};
     if (!rev || !value) return undefined;
-    // Own writes that merged are committed, and have not come: they changed these fields, and others may have done so before.
-    const changed = this.#layers
-      .filter((layer) => revOf(layer) !== undefined)
-      .flatMap(({ command }) => (command.cmd === 'update' ? command.ops.filter(merges) : []))
-      .map(({ key }) => topField(key));
-    const fields = fieldsOf(this.#fields, value)?.filter((name) => !changed.includes(name));
-    return { rev, fields };
+    return { rev, fields: fieldsOf(this.#fields, value) };
   }
 
   /** Whether it shows writes that the server has not confirmed. */

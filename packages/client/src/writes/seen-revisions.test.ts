@@ -86,20 +86,20 @@ class Story {
       this.queue.map(({ write }) => write),
     );
     for (const one of all) {
-      const [seen, truth] = one;
+      const [, truth] = one;
       if (first.includes(one)) this.#takeAsSeen(truth);
-      else forget(truth, seen());
       // Whatever was there is replaced already.
       if (isCompared && next.isBlind) truth[field] = this.rev;
     }
   }
 
-  /** Fields of which an update would name a revision that is later than what was seen of them. */
+  /** Fields of which an update would name a later revision than was seen of them, or ask for one though they were seen. */
   wrong(): string[] {
     return this.#all().flatMap(([seen, truth]) =>
       fields.flatMap((field) => {
         const base = baseRevision(setting(field), seen());
-        if (base === undefined || truth[field] === 0) return [];
+        if (truth[field] === 0) return [];
+        if (base === undefined) return [`${field}: was seen at ${truth[field]}, but is asked for`];
         const missed = this.foreign[field].filter((rev) => rev > truth[field] && rev <= base);
         return missed.map((rev) => `${field}: ${rev} was not seen, but ${base} is named`);
       }),
@@ -121,10 +121,6 @@ class Story {
 const seenBy = ({ seen }: ClientWrite): SeenRevision => seen.get(r) as SeenRevision;
 const knows = (seen: SeenRevision): Field[] =>
   fields.filter((field) => baseRevision(setting(field), seen) !== undefined);
-/** Of these fields the client asks for the revision. */
-function forget(truth: Truth, seen: SeenRevision): void {
-  for (const field of fields) if (!knows(seen).includes(field)) truth[field] = 0;
-}
 
 const field = fc.constantFrom(...fields);
 const some = fc.option(fc.subarray([...fields], { minLength: 1 }), { nil: undefined });

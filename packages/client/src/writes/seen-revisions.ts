@@ -1,4 +1,3 @@
-import { topField } from '@really/protocol/client';
 import { type ClientCommand, checkedFields } from './client-command.js';
 import type { ClientWrite, SeenRevision } from './client-write.js';
 
@@ -108,20 +107,14 @@ function add(seen: SeenRevision, { rev, fields }: ShownRevision): void {
 
 /**
  * After an own write at this revision. What was seen up to the revision before it has missed nothing. Of what was seen up to an
- * older one, only the fields are known that the server compared for the write.
+ * older one, only the fields go up that the server compared for the write: before a merge, others may have changed its field.
  */
 function advance(seen: SeenRevision, command: ClientCommand, rev: number): void {
   const { rev: last, known } = seen;
   if (isNothing(seen) || last === rev - 1) seen.rev = rev;
   else if (command.cmd === 'update') {
     for (const [field, at] of known) if (at === rev - 1) known.set(field, rev);
-    const checked = checkedFields(command);
-    for (const { key } of command.ops) {
-      const field = topField(key);
-      if (checked.has(field)) add(seen, { rev, fields: [field] });
-      // It changed the field itself, and what others did to it before is not known.
-      else if (last === undefined && (known.get(field) ?? rev) < rev) known.delete(field);
-    }
+    add(seen, { rev, fields: [...checkedFields(command)] });
   }
 }
 
