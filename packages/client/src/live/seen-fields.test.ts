@@ -122,3 +122,14 @@ test('[TSC3] nor does what was seen in another store', async () => {
   void set('a');
   expect(asked()).toBe(1);
 });
+
+test('[TSC3] a create is seen whole, also where a list of some fields had it before the answer', () => {
+  liveList(['a'], { _rev: 4, a: 1 });
+  const write = client.collection('/a').create({ a: 1 });
+  const created = write.commands[0]?.r ?? '';
+  const meta = { subscription: 's1', pos: 'p2', once: write.id };
+  world.socket.say({ evt: 'created', meta, body: { _r: created, _rev: 1, a: 1 } });
+  world.socket.answer('create', { body: { _r: created, _rev: 1, a: 1 } });
+  void client.object(created).update((u) => u.set('b', 1));
+  expect([last().rev, asked()]).toEqual([1, 0]);
+});

@@ -111,7 +111,9 @@ function add(seen: SeenRevision, { rev, fields }: ShownRevision): void {
  */
 function advance(seen: SeenRevision, command: ClientCommand, rev: number): void {
   const { rev: last, known } = seen;
-  if (isNothing(seen) || last === rev - 1) seen.rev = rev;
+  // Of what it creates the app knows everything, also where a list of some fields was told of it before the answer.
+  const isWhole = command.cmd === 'create' || isNothing(seen) || last === rev - 1;
+  if (isWhole) seen.rev = Math.max(last ?? 0, rev);
   else if (command.cmd === 'update') {
     for (const [field, at] of known) if (at === rev - 1) known.set(field, rev);
     add(seen, { rev, fields: [...checkedFields(command)] });
