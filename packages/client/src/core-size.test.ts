@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { expect, test } from 'vitest';
+import { FakeWorld } from './fake-world.fixture.js';
+import type { Really } from './really.js';
 
 /** KiB that the core may have, minified and compressed. It has 11.6; versions of zlib differ. */
 const most = 12;
@@ -96,6 +99,27 @@ test('rooms are small, and not in the core', async () => {
   expect(rooms.filter((path) => !path.endsWith('rooms-port.js'))).toEqual([]);
 });
 
+/** The files of a page or a worker, of which this is the code. */
+async function bundledPage(code: string, format: 'es' | 'iife') {
+  const bundle = await rolldown({
+    input: 'page',
+    platform: 'browser',
+    // `use client` is for other bundlers.
+    logLevel: 'silent',
+    external: ['react'],
+    plugins: [
+      {
+        name: 'page',
+        resolveId: (id) => (id === 'page' ? id : null),
+        load: (id) => (id === 'page' ? code : null),
+      },
+    ],
+  });
+  const { output } = await bundle.generate({ format });
+  await bundle.close();
+  return output;
+}
+
 test.each([
   ['react', 'useObject', true],
   ['react', 'useCollection', true],
@@ -106,25 +130,31 @@ test.each([
   '[TSC18] a page that uses %s: %s has live copies from the beginning: %s',
   async (entry, name, isThere) => {
     const path = fileURLToPath(new URL(`./${entry}/mod.js`, import.meta.url));
-    const page = `import { ${name} } from '${path}'; globalThis.used = ${name};`;
-    const bundle = await rolldown({
-      input: 'page',
-      platform: 'browser',
-      // `use client` is for other bundlers.
-      logLevel: 'silent',
-      external: ['react'],
-      plugins: [
-        {
-          name: 'page',
-          resolveId: (id) => (id === 'page' ? id : null),
-          load: (id) => (id === 'page' ? page : null),
-        },
-      ],
-    });
-    const { output } = await bundle.generate({ format: 'es' });
-    await bundle.close();
-    const modules = output[0].moduleIds;
+    const [first] = await bundledPage(`import { ${name} } from '${path}'; used = ${name};`, 'es');
+    const modules = first.moduleIds;
     expect(modules.some((path) => path.endsWith('/live/mod.js'))).toBe(isThere);
+  },
+);
+
+test.each(['iife', 'es'] as const)(
+  '[TSC18] with the entry a page is one file of format %s, which has live copies at once',
+  async (format) => {
+    const [core, live] = ['./mod.js', './live/mod.js'].map((path) => {
+      return fileURLToPath(new URL(path, import.meta.url));
+    });
+    const page = `import '${live}'; import { Really } from '${core}'; begin(Really);`;
+    const files = await bundledPage(page, format);
+    expect(files.length).toBe(1);
+    const [{ code }] = files;
+    expect(code).not.toMatch(/\bimport\(/);
+    const world = new FakeWorld();
+    const begin = (Bundled: typeof Really) => {
+      const client = new Bundled('ws://test', { token: 'token', platform: world.platform });
+      client.live(client.object('/a/1'));
+    };
+    runInNewContext(code, { begin, URL, AbortController, queueMicrotask });
+    await world.reconnect();
+    expect(world.socket.all('subscribe').length).toBe(1);
   },
 );
 
