@@ -133,3 +133,18 @@ test('[TSC3] a create is seen whole, also where a list of some fields had it bef
   void client.object(created).update((u) => u.set('b', 1));
   expect([last().rev, asked()]).toEqual([1, 0]);
 });
+
+test('[TSC3] what was seen of some fields names its store, in merges and deletes, too', async () => {
+  liveList(['a'], { _rev: 4, a: 1 });
+  void client.object(r).update((u) => u.addNumber('a', 1));
+  expect(last().cmdOpts).toMatchObject({ epoch: 'e1' });
+  world.socket.answer('update', { rev: 5 });
+  void client.object(r).delete({ rev: 4 });
+  expect(world.socket.last('delete')).toMatchObject({ rev: 4, cmdOpts: { epoch: 'e1' } });
+});
+
+test('[TSC3] a delete that names no revision names no store', () => {
+  liveList(['a'], { _rev: 4, a: 1 });
+  void client.object(r).delete();
+  expect(world.socket.last('delete').cmdOpts).not.toHaveProperty('epoch');
+});

@@ -28,10 +28,11 @@ export function writeRequest(write: ClientWrite): WireRequest | string {
 function commandRequest(command: ClientCommand, seen: SeenRevision): WireRequest {
   const { cmd, r } = command;
   if (cmd === 'create') return { cmd, r, body: command.body };
-  const rev = cmd === 'update' ? baseRevision(command, seen) : seen.rev && command.rev;
-  const isOfStore = rev !== undefined && seen.epoch !== undefined;
-  const cmdOpts = isOfStore ? { epoch: seen.epoch } : undefined;
-  if (cmd === 'delete') return { cmd, r, rev: command.rev, cmdOpts };
+  const rev = cmd === 'update' ? baseRevision(command, seen) : command.rev;
+  // A delete without a revision is based on nothing. Where nothing was seen, the app's revision may be of any store.
+  const isOfStore = (cmd === 'update' || rev) && (seen.rev ?? seen.known.size);
+  const cmdOpts = isOfStore && seen.epoch ? { epoch: seen.epoch } : undefined;
+  if (cmd === 'delete') return { cmd, r, rev, cmdOpts };
   return { cmd, r, rev: rev ?? 1, body: { ops: command.ops }, cmdOpts };
 }
 
