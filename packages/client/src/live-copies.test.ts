@@ -266,6 +266,10 @@ describe('[TSC18] live copies whose part is not loaded', () => {
     expect(() => client.live(tasks, { sort: 5 as never })).toThrow('5 is no order');
     expect(() => client.live(tasks, { sort: ['title', 5 as never] })).toThrow(TypeError);
     expect(() => client.live(tasks, { values: { n: 5n } })).toThrow(TypeError);
+    for (const fields of ['title', [5], { title: true }, null]) {
+      const call = () => client.live(tasks, { sort: 'title', fields: fields as never });
+      expect(call).toThrow('fields: expected a list of names');
+    }
     expect(attempts).toEqual([]);
   });
 });

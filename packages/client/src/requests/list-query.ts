@@ -21,11 +21,18 @@ export function readOptions(query: ListQuery): Readonly<Record<string, unknown>>
   return { sort, ascending, limit, fields, query: rql };
 }
 
-/** Throws a `TypeError` where a live list cannot be asked for: of a wrong order, or of values that are no JSON. */
+/** Throws a `TypeError` where a live list cannot be asked for: of a wrong order or wrong fields, or of values that are no JSON. */
 export function checkQuery(query: ListQuery): void {
-  const { sort = '' } = query;
-  if ([sort].flat().some((text) => typeof text !== 'string')) {
+  const { sort = '', fields = [] } = query;
+  if (![sort].flat().every(isText)) {
     throw new TypeError(`${sort} is no order: expected one such as -priority,name`);
   }
+  if (!Array.isArray(fields) || !fields.every(isText)) {
+    throw new TypeError('fields: expected a list of names');
+  }
   JSON.stringify(query);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
 }
