@@ -148,3 +148,18 @@ test('[TSC3] a delete that names no revision names no store', () => {
   void client.object(r).delete();
   expect(world.socket.last('delete').cmdOpts).not.toHaveProperty('epoch');
 });
+
+test('[TSC3] a revision that was asked for is of the present store', async () => {
+  liveList(['a'], { _rev: 4, a: 1 });
+  world.socket.drop();
+  void set('b');
+  void set('a', 'c');
+  await world.pass(400);
+  await world.reconnect({ epoch: 'e2' });
+  world.socket.answer('get', { body: { _r: r, _rev: 2 } });
+  expect(last()).toMatchObject({ rev: 2, cmdOpts: { epoch: 'e2' } });
+  // Of this one the app has seen a field, in the other store: that is for the server to refuse.
+  world.socket.answer('update', { rev: 3 });
+  world.socket.answer('get', { body: { _r: r, _rev: 3 } });
+  expect(last().cmdOpts).toMatchObject({ epoch: 'e1' });
+});

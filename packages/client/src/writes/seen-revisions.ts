@@ -51,10 +51,11 @@ export class SeenRevisions {
   /** The revision that the object has now: for fields that the write needs, and nobody has seen. */
   learnt(r: string, rev: number, { commands, seen }: ClientWrite): void {
     const own = seen.get(r);
-    if (own?.known.size) {
-      const fields = commands.flatMap((command) => {
-        return command.cmd === 'update' && command.r === r ? [...checkedFields(command)] : [];
-      });
+    const fields = commands.flatMap((command) => {
+      return command.cmd === 'update' && command.r === r ? [...checkedFields(command)] : [];
+    });
+    // What was seen of other fields says nothing, and may be of another store.
+    if (own && fields.some((field) => own.known.has(field))) {
       add(own, { rev, fields: fields.filter((field) => !own.known.has(field)) });
     } else seen.set(r, { rev, epoch: this.#epoch, known: new Map() });
     if (isNothing(this.of(r))) this.note(r, { rev });
