@@ -60,7 +60,9 @@ export class LiveCopies {
       await loadLive();
     } catch (error) {
       const { platform } = this.#context();
-      if (!this.#isWarned && !this.#isClosed) platform.warn(`really: live copies wait: ${error}`);
+      if (!this.#isWarned && !this.#isClosed) {
+        platform.warn(`really: live copies wait: ${error}: import '@really/client/live'`);
+      }
       this.#isWarned = true;
     }
     this.#isLoading = false;
