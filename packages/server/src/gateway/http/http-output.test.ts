@@ -6,7 +6,7 @@ import { Budgets } from '../../platform/budget.js';
 import { Readings } from '../../platform/readings.fixture.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
 import { OutputTotal } from '../limits/output-total.js';
-import { HttpOutput, maxPipelined, recordOutput } from './http-output.js';
+import { HttpOutput, handOver, maxPipelined, recordOutput } from './http-output.js';
 
 /** Charges nothing. */
 const heads = { pay: () => {}, isOver: () => false };
@@ -113,6 +113,20 @@ test('[LIM34] further requests stay in the socket while some wait', async () => 
     await until(n + 1);
     begun[n]?.response.end();
   }
+});
+
+test('[LIM34] a socket that became a WebSocket is not resumed when requests before it are answered', async () => {
+  const { begun, until, open } = await setUp();
+  const socket = open();
+  socket.resume();
+  socket.write(get('first') + get('second'));
+  await until(1);
+  const own = begun[0]?.response.socket as Socket;
+  while (!own.isPaused()) await new Promise((resolve) => setImmediate(resolve));
+  handOver(own);
+  begun[0]?.response.end();
+  await until(2);
+  expect(own.isPaused()).toBe(true);
 });
 
 test('[LIM32] waiting requests count with their heads, until they begin or are cut off', async () => {

@@ -101,6 +101,11 @@ export function readOn(socket: Socket): void {
   else socket.resume();
 }
 
+/** The socket becomes a WebSocket: from now on its connection alone pauses and resumes it. */
+export function handOver(socket: Socket): void {
+  connections.get(socket)?.handOver();
+}
+
 /** Calls `run` when the responses to the requests read so far from this socket are sent. */
 export function afterAllResponses(socket: Socket, run: () => void): void {
   const connection = connections.get(socket);
@@ -120,6 +125,8 @@ class HttpConnection implements OutputHolder {
   /** Of the current response: the time between two is not the client's. */
   #pace: OutputPace | undefined;
   #busy = false;
+  /** It is a WebSocket now, which is read without regard to requests. */
+  #isHandedOver = false;
   #onResponded: (() => void) | undefined;
   /** Bytes of the current response, if known: all are in memory until the last is read. */
   #body = 0;
@@ -155,7 +162,7 @@ class HttpConnection implements OutputHolder {
       this.#queued += bytes;
       this.#recordWaiting();
       // Further requests stay in the socket.
-      pauseReading(this.#socket, () => this.#queue.length > 0);
+      pauseReading(this.#socket, () => this.#queue.length > 0 && !this.#isHandedOver);
     }
   }
 
@@ -167,6 +174,10 @@ class HttpConnection implements OutputHolder {
   afterResponse(run: () => void): void {
     if (this.#busy) this.#onResponded = run;
     else run();
+  }
+
+  handOver(): void {
+    this.#isHandedOver = true;
   }
 
   /** The address may send again. */
@@ -215,9 +226,8 @@ class HttpConnection implements OutputHolder {
     if (!next) return;
     this.#queued -= next.bytes;
     this.#recordWaiting();
-    if (this.#queue.length === 0 && !this.#options.heads.isOver(this.#socket)) {
-      this.#socket.resume();
-    }
+    const isRead = this.#queue.length === 0 && !this.#options.heads.isOver(this.#socket);
+    if (isRead && !this.#isHandedOver) this.#socket.resume();
     next.begin();
   }
 

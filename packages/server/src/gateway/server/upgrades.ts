@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Server, type ServerOptions, WebSocketServer } from 'ws';
 import type { AppDeps } from '../app-deps.js';
+import { handOver } from '../http/http-output.js';
 import { ClientSocket } from '../websocket/client-socket.js';
 import { Connection } from '../websocket/connection.js';
 import { deflateTerms, takesDeflated } from '../websocket/deflated-frames.js';
@@ -68,6 +69,7 @@ export class Upgrades {
     this.#server.handleUpgrade(request, request.socket, head, (ws) => {
       open = true;
       const { socket } = request;
+      handOver(socket);
       const deflates = takesDeflated(ws, request);
       connections.add(new Connection(this.#deps, { ws, socket, address, deflates }));
       metrics.opened();

@@ -158,8 +158,10 @@ export class Connection
       return 0;
     }
     if (this.#session.initialized) return bytes;
-    // What waits for the session would only be more.
-    return this.#backlog ? 0 : Math.min(bytes, greetingPiece);
+    if (!this.#backlog) return Math.min(bytes, greetingPiece);
+    // What waits for the session would only be more. It was paused then, but may have been resumed.
+    this.#ws.pause();
+    return 0;
   }
 
   arrived(bytes: number): void {

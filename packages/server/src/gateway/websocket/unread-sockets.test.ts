@@ -2,7 +2,13 @@ import type { Socket } from 'node:net';
 import { afterEach, beforeEach, expect, type MockInstance, test, vi } from 'vitest';
 import { Readings } from '../../platform/readings.fixture.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import { clientFrame, noRates, openTestGateway, RawClient } from '../gateway.fixture.js';
+import {
+  clientFrame,
+  noRates,
+  openTestGateway,
+  RawClient,
+  upgradeRequest,
+} from '../gateway.fixture.js';
 import { ClientSocket } from './client-socket.js';
 
 let emit: MockInstance<ClientSocket['emit']>;
@@ -36,9 +42,13 @@ async function start(rates: Partial<typeof noRates>) {
     config: { rates: { ...noRates, ...rates }, idleTimeout: 1e9, initializeTimeout: 1e9 },
   });
   const clients: RawClient[] = [];
-  const connect = async () => {
+  const open = () => {
     const client = new RawClient(server.port);
     clients.push(client);
+    return client;
+  };
+  const connect = async () => {
+    const client = open();
     await client.upgrade();
     return client;
   };
@@ -47,7 +57,7 @@ async function start(rates: Partial<typeof noRates>) {
     await server.close();
   };
   const refused = () => metrics.read('really_limit_refused_total');
-  return { connect, platform, metrics, refused, close };
+  return { server, open, connect, platform, metrics, refused, close };
 }
 
 test('[LIM27] what waits on any socket of an address over its rate is not parsed, but one after the other', async () => {
@@ -105,5 +115,59 @@ test('[LIM27] what waits on a socket over its rate is not parsed when it is cut 
   client.socket.resetAndDestroy();
   await until(() => metrics.read('really_connections_closed_total') === 1);
   expect(parsed('ping')).toBe(before);
+  await close();
+});
+
+/** Holds the verification of tokens, which are refused then. */
+function heldVerification({ tokens }: Awaited<ReturnType<typeof start>>['server']) {
+  let refuse = () => {};
+  const refused = new Promise<void>((resolve) => {
+    refuse = resolve;
+  });
+  const verify = vi.spyOn(tokens, 'verify').mockImplementation(async () => {
+    await refused;
+    return { ok: false, detail: 'token.invalid' };
+  });
+  return { verify, refuse };
+}
+
+/** A message behind an `initialize`, and more than is parsed at once before that is answered. */
+const waiting = Buffer.concat([
+  clientFrame('{"tag":1,"cmd":"initialize","accessToken":"x"}'),
+  clientFrame('{"tag":2,"cmd":"ping"}'),
+  many(clientFrame('', 9), 1000),
+]);
+
+test('[LIM28] a socket that is resumed while a message waits for initialize is paused again', async () => {
+  const { server, connect, close } = await start({});
+  const { refuse } = heldVerification(server);
+  const client = await connect();
+  client.write(waiting);
+  const socket = attach.mock.calls[0]?.[1] as Socket;
+  await until(() => socket.isPaused() && socket.readableLength > 0);
+  socket.resume();
+  expect(socket.isPaused()).toBe(false);
+  await until(() => socket.isPaused());
+  const before = parsed('ping');
+  expect(before).toBeLessThan(1000);
+  refuse();
+  await client.until((bytes) => bytes.includes('"tag":2'));
+  await until(() => parsed('ping') === 1000);
+  await close();
+});
+
+test('[LIM28] requests before an upgrade do not resume its socket while a message waits', async () => {
+  const { server, open, close } = await start({});
+  const { verify, refuse } = heldVerification(server);
+  const client = open();
+  const get = 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  client.write(Buffer.concat([Buffer.from(get + get + upgradeRequest()), waiting]));
+  await client.until(() => client.text.split('"alive"').length === 3);
+  await until(() => verify.mock.calls.length === 1);
+  const socket = attach.mock.calls[0]?.[1] as Socket;
+  await until(() => socket.isPaused());
+  refuse();
+  await client.until((bytes) => bytes.includes('"tag":2'));
+  await until(() => parsed('ping') === 1000);
   await close();
 });
