@@ -207,7 +207,10 @@ export class Connection
 
   onAuthenticated(uid: string): void {
     this.#intake.admit(uid);
-    if (this.#intake.isOver) return;
+    if (this.#intake.isOver) {
+      this.#pauseReading();
+      return;
+    }
     // It may have been paused at the rate of a socket that nobody knew.
     this.#deps.rateTimers.clear(this);
     this.onRateRecovered();

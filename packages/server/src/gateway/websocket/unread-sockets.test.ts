@@ -7,6 +7,7 @@ import {
   noRates,
   openTestGateway,
   RawClient,
+  TestClient,
   upgradeRequest,
 } from '../gateway.fixture.js';
 import { ClientSocket } from './client-socket.js';
@@ -169,5 +170,32 @@ test('[LIM28] requests before an upgrade do not resume its socket while a messag
   refuse();
   await client.until((bytes) => bytes.includes('"tag":2'));
   await until(() => parsed('ping') === 1000);
+  await close();
+});
+
+test('[LIM27] a message behind initialize is answered when its uid, over its rate by then, has room', async () => {
+  const { server, connect, platform, refused, close } = await start({ bytes: 10_000 });
+  const { tokens } = server;
+  const verified = await tokens.verify(await tokens.mint({ uid: 'amal' }));
+  const first = await TestClient.initialized(server, 'amal');
+  first.send({ tag: 1, cmd: 'ping', filler: 'x'.repeat(20_000) });
+  await until(() => refused() === 1);
+  let verify = () => {};
+  vi.spyOn(tokens, 'verify').mockImplementation(async () => {
+    await new Promise<void>((resolve) => {
+      verify = resolve;
+    });
+    return verified;
+  });
+  const client = await connect();
+  client.write(waiting.subarray(0, waiting.indexOf(clientFrame('', 9))));
+  const socket = attach.mock.calls[1]?.[1] as Socket;
+  await until(() => socket.isPaused());
+  verify();
+  await client.until((bytes) => bytes.includes('"tag":1'));
+  expect(client.bytes.includes('"tag":2')).toBe(false);
+  platform.advance(5000);
+  await client.until((bytes) => bytes.includes('"tag":2'));
+  first.socket.terminate();
   await close();
 });
