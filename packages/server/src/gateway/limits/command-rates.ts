@@ -76,4 +76,10 @@ export class CommandRates {
     const ofAddress = this.#renewedByAddress.owe(address, commands);
     return Math.max(ofAddress, this.#renewedByUid.owe(uid, commands));
   }
+
+  /** Undoes a call of `renewed`: nothing was authorized. */
+  giveBackRenewed(address: string, uid: string, commands: number): void {
+    this.#renewedByAddress.giveBack(address, commands);
+    this.#renewedByUid.giveBack(uid, commands);
+  }
 }

@@ -183,6 +183,22 @@ test('[RES2] a client that drops while its resume waits for the rate can resume 
   expect([seen.resumes, body()?.resumed]).toEqual([3, true]);
 });
 
+test('[LIM43] a client that drops again and again while its resume waits does not wait longer for that', async () => {
+  const { platform, seen, connect, dropped, settle } = setUp();
+  for (let n = 0; n < 2; n++) await connect(await dropped());
+  const handle = await dropped();
+  for (let n = 0; n < 5; n++) {
+    const { session } = await connect(handle);
+    session.end({ isFinal: false });
+    await settle();
+  }
+  const { body } = await connect(handle);
+  expect([seen.resumes, body()]).toEqual([2, undefined]);
+  platform.advance(500);
+  await settle();
+  expect([seen.resumes, body()?.resumed]).toEqual([3, true]);
+});
+
 /** A resume that waits for the rate. */
 async function waiting(world: ReturnType<typeof setUp>) {
   const { connect, dropped } = world;

@@ -28,7 +28,11 @@ import type { Payer } from '../dispatch/owner-queues.js';
 import { priceOf } from '../dispatch/priced-responses.js';
 import type { TokenHolder } from '../resume/active-tokens.js';
 import { PushBuffer } from '../resume/push-buffer.js';
-import { type ConnectedSession, newHandle } from '../resume/resumable-sessions.js';
+import {
+  type ConnectedSession,
+  newHandle,
+  type ResumeClaim,
+} from '../resume/resumable-sessions.js';
 import { resumeBacklog } from '../resume/resume-backlog.js';
 import { SeenRights } from '../resume/seen-rights.js';
 import { networkOf } from '../server/address-network.js';
@@ -399,7 +403,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const { auth } = verified;
     const claim = resumableSessions.claim(handle, auth.uid);
     if (claim) await this.#untilAffordable(auth.uid, claim.session.subscriptions.length);
-    if (claim && !this.open) return resumableSessions.giveBack(claim);
+    if (claim && !this.open) return this.#giveBack(claim, auth.uid);
     const parked = claim && resumableSessions.take(claim);
     if (!parked) return this.#completeInitialize(request, verified, false);
     this.#state = { kind: 'ready', auth, handle: newHandle(this.#deps.platform.random) };
@@ -443,6 +447,14 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
       };
     });
     this.#stopWaiting = undefined;
+  }
+
+  /** The connection has closed before the resume began. */
+  #giveBack(claim: ResumeClaim, uid: string): void {
+    const { rates, resumableSessions } = this.#deps;
+    const commands = costOfSubscriptions(claim.session.subscriptions.length);
+    rates.giveBackRenewed(this.#socket.address, uid, commands);
+    resumableSessions.giveBack(claim);
   }
 
   #inSlices<T>(steps: Steps<T>): Promise<T> {
