@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { AppGateway } from './app-gateway.js';
-import { afterAllResponses, HttpOutput, readOn } from './http/http-output.js';
+import { afterAllResponses, HttpOutput, isReceiving, readOn } from './http/http-output.js';
 import { NodeCount } from './limits/connection-count.js';
 import { IntakeRates } from './limits/intake-rates.js';
 import { OutputTotal } from './limits/output-total.js';
@@ -78,7 +78,7 @@ class ServerGateway implements Gateway {
       { ...config, output: http, origins, timeouts, timers: platform.timers },
       (request, response) => router.request(request, response),
     );
-    heads.watch(this.#server, readOn);
+    heads.watch(this.#server, { readOn, isReceiving });
     this.#unusedSockets = new UnusedSockets(this.#server);
     const perAddress = apps.map((app) => app.config.limits.connectionsPerAddress);
     new AcceptedSockets(this.#server, {

@@ -215,7 +215,7 @@ test('[LIM33] the time between two responses does not count', () => {
   const listener = output.inOrder(() => {});
   const respond = () => {
     const response = new EventEmitter() as unknown as ServerResponse;
-    listener({ socket, rawHeaders: [] } as unknown as IncomingMessage, response);
+    listener({ socket, headers: {}, rawHeaders: [] } as unknown as IncomingMessage, response);
     socket.bytesWritten += 10_000;
     socket.writableLength = 10_000;
     platform.advance(1000);

@@ -101,6 +101,11 @@ export function readOn(socket: Socket): void {
   else socket.resume();
 }
 
+/** A request has begun whose body has not all arrived. */
+export function isReceiving(socket: Socket): boolean {
+  return connections.get(socket)?.isReceiving ?? false;
+}
+
 /** The socket becomes a WebSocket: from now on its connection alone pauses and resumes it. */
 export function handOver(socket: Socket): void {
   connections.get(socket)?.handOver();
@@ -125,6 +130,13 @@ class HttpConnection implements OutputHolder {
   /** Of the current response: the time between two is not the client's. */
   #pace: OutputPace | undefined;
   #busy = false;
+  /** The request with a body that has begun. */
+  #withBody: IncomingMessage | undefined;
+  /**
+   * Begins a request whose body may not have arrived when the address sends no more for now: its
+   * listener would have Node read on.
+   */
+  #beginLater: (() => void) | undefined;
   /** It is a WebSocket now, which is read without regard to requests. */
   #isHandedOver = false;
   #onResponded: (() => void) | undefined;
@@ -166,7 +178,13 @@ class HttpConnection implements OutputHolder {
     }
   }
 
+  get isReceiving(): boolean {
+    return this.#withBody?.complete === false;
+  }
+
   afterwards(run: () => void): void {
+    // All bodies before this have arrived.
+    this.#beginHeld();
     if (this.#busy) this.#queue.push({ begin: run, bytes: 0 });
     else run();
   }
@@ -178,10 +196,12 @@ class HttpConnection implements OutputHolder {
 
   handOver(): void {
     this.#isHandedOver = true;
+    this.#beginHeld();
   }
 
   /** The address may send again. */
   readOn(): void {
+    this.#beginHeld();
     if (this.#queue.length === 0) this.#socket.resume();
   }
 
@@ -213,9 +233,20 @@ class HttpConnection implements OutputHolder {
     this.#pace = new OutputPace(this.#socket, this.#options.time);
     this.address = this.#options.addresses.of(request);
     response.once('close', () => this.#next());
-    this.#all.responds(this, () => {
-      if (!this.#socket.destroyed) listener(request, response);
-    });
+    const begin = () => {
+      if (hasBody(request)) this.#withBody = request;
+      this.#all.responds(this, () => {
+        if (!this.#socket.destroyed) listener(request, response);
+      });
+    };
+    if (hasBody(request) && this.#options.heads.isOver(this.#socket)) this.#beginLater = begin;
+    else begin();
+  }
+
+  #beginHeld(): void {
+    const begin = this.#beginLater;
+    this.#beginLater = undefined;
+    begin?.();
   }
 
   #next(): void {
@@ -223,7 +254,11 @@ class HttpConnection implements OutputHolder {
     this.#release();
     if (this.#socket.destroyed) return;
     const next = this.#queue.shift();
-    if (!next) return;
+    if (!next) {
+      // It was read on for the body.
+      if (this.#options.heads.isOver(this.#socket)) this.#socket.pause();
+      return;
+    }
     this.#queued -= next.bytes;
     this.#recordWaiting();
     const isRead = this.#queue.length === 0 && !this.#options.heads.isOver(this.#socket);
@@ -240,11 +275,17 @@ class HttpConnection implements OutputHolder {
   /** The response is over. */
   #release(): void {
     this.#body = 0;
+    this.#withBody = undefined;
+    this.#beginLater = undefined;
     this.#onResponded?.();
     this.#onResponded = undefined;
     this.#all.responded(this);
     this.#options.total.release(this);
   }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 function headBytesOf({ url, rawHeaders }: IncomingMessage): number {

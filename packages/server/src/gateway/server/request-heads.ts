@@ -22,26 +22,34 @@ interface Sender {
   timer: Timer | undefined;
 }
 
+/** What the sockets of a server do with their requests. */
+export interface RequestSockets {
+  /** The socket may be read again. */
+  readonly readOn: (socket: Socket) => void;
+  /** The socket receives the body of a request that has begun. */
+  readonly isReceiving: (socket: Socket) => boolean;
+}
+
 /**
  * Charges the heads of requests to the address that sends them (rule LIM27). While it is over its
- * rate, none of its sockets is read, new ones neither, other than those that became WebSockets: these
- * are charged by their connection. Those of a trusted proxy carry the requests of many clients, and
- * are free.
+ * rate, none of its sockets is read, new ones neither, except for WebSockets and for the body of a
+ * request that has begun: these are charged by their connection and their reader. The sockets of a
+ * trusted proxy carry the requests of many clients, and are free.
  */
 export class RequestHeads {
   readonly #options: RequestHeadsOptions;
   readonly #senders = new Map<IntakeBucket, Sender>();
   readonly #bySocket = new WeakMap<Socket, Sender>();
   readonly #watched = new WeakSet<Socket>();
-  #readOn: (socket: Socket) => void = () => {};
+  #requests: RequestSockets = { readOn: () => {}, isReceiving: () => false };
 
   constructor(options: RequestHeadsOptions) {
     this.#options = options;
   }
 
-  /** Begins with the sockets of a server; `readOn` is called when one may be read again. */
-  watch(server: Server, readOn: (socket: Socket) => void): void {
-    this.#readOn = readOn;
+  /** Begins with the sockets of a server. */
+  watch(server: Server, requests: RequestSockets): void {
+    this.#requests = requests;
     const accepted = server instanceof TlsServer ? 'secureConnection' : 'connection';
     server.on(accepted, (socket: Socket) => this.#enter(socket));
     server.on('upgrade', ({ socket }: IncomingMessage) => {
@@ -56,14 +64,19 @@ export class RequestHeads {
     if (!sender) return;
     const { rates } = this.#options;
     const now = rates.clock.monotonic();
-    sender.bucket.pay(Math.max(bytes, leastPrice), now);
-    if (sender.timer || sender.bucket.roomAt <= now) return;
+    sender.bucket.payShare(Math.max(bytes, leastPrice), now);
+    if (sender.bucket.roomAt <= now) return;
+    if (sender.timer) {
+      // It was read on meanwhile, for a body.
+      this.#pause(socket);
+      return;
+    }
     rates.over('rate.addressBytes');
     this.#await(sender, now);
     for (const each of sender.sockets) this.#pause(each);
   }
 
-  /** True while a socket is not read because its address is over its rate. */
+  /** True while the address of a socket is over its rate, so that no requests are read from it. */
   isOver(socket: Socket): boolean {
     return this.#bySocket.get(socket)?.timer !== undefined;
   }
@@ -105,12 +118,12 @@ export class RequestHeads {
       sender.timer = undefined;
       const later = rates.clock.monotonic();
       if (sender.bucket.roomAt > later) this.#await(sender, later);
-      else for (const socket of sender.sockets) this.#readOn(socket);
+      else for (const socket of sender.sockets) this.#requests.readOn(socket);
     });
   }
 
   #pause(socket: Socket): void {
-    pauseReading(socket, () => this.isOver(socket));
+    pauseReading(socket, () => this.isOver(socket) && !this.#requests.isReceiving(socket));
   }
 }
 
