@@ -54,6 +54,15 @@ const bodies = new WeakMap<Buffer, RequestBody>();
 
 type BodyDone = (error: unknown, bytes?: Buffer) => void;
 
+/**
+ *   reading --> read <--> parsing
+ *      |          |          |
+ *      +----------+----------+--giveUp--> gone
+ *
+ * Once it was read, its memory counts until the response is over.
+ */
+type BodyState = 'reading' | 'read' | 'parsing' | 'gone';
+
 class RequestBody implements InputHolder {
   readonly address: string;
   readonly #deps: AppDeps;
@@ -66,10 +75,7 @@ class RequestBody implements InputHolder {
   /** What was held when it was last counted as unread input. */
   #counted = 0;
   #isPaused = false;
-  /** After it was read: its memory counts until the response is over. */
-  #isRead = false;
-  #isParsing = false;
-  #hasGivenUp = false;
+  #state: BodyState = 'reading';
 
   constructor(deps: AppDeps, options: RequestBodyOptions, done: BodyDone) {
     this.address = options.address;
@@ -87,19 +93,26 @@ class RequestBody implements InputHolder {
   }
 
   giveUp(): void {
-    this.#hasGivenUp = true;
-    if (!this.#isRead) this.#finish(unavailable());
-    else if (!this.#isParsing) this.#options.request.raw.socket.destroy();
+    const before = this.#state;
+    this.#state = 'gone';
+    if (before === 'reading') this.#finish(unavailable());
+    else if (before === 'read') this.#options.request.raw.socket.destroy();
   }
 
   /** Counts what it has become, and drops the bytes. Throws 503 if that is too much. */
   parsed(memory: number): void {
     const { request } = this.#options;
     request.body = undefined;
-    this.#isParsing = true;
-    this.#countUntilAnswered(this.#bytes + memory);
-    this.#isParsing = false;
-    if (this.#hasGivenUp) throw unavailable();
+    if (!this.#isGone) {
+      this.#state = 'parsing';
+      this.#countUntilAnswered(this.#bytes + memory);
+    }
+    if (this.#isGone) throw unavailable();
+    this.#state = 'read';
+  }
+
+  get #isGone(): boolean {
+    return this.#state === 'gone';
   }
 
   #countUntilAnswered(bytes: number): void {
@@ -176,7 +189,7 @@ class RequestBody implements InputHolder {
     this.#deps.rateTimers.clear(this);
     this.#intake.end();
     if (bytes) {
-      this.#isRead = true;
+      this.#state = 'read';
       bodies.set(bytes, this);
     }
     this.#countUntilAnswered(bytes?.length ?? 0);
