@@ -205,7 +205,8 @@ describe('[TSC18] live copies whose part is not loaded', () => {
     const live = client.live(client.object(r));
     await end('fail');
     expect(live.status).toBe('loading');
-    const warning = "really: live copies wait: Error: no network: import '@really/client/live'";
+    const warning =
+      'really: live copies wait: Error: no network: import the entry @really/client/live';
     expect(world.warnings).toEqual([warning]);
     await world.lose();
     await end('fail');

@@ -61,7 +61,7 @@ export class LiveCopies {
     } catch (error) {
       const { platform } = this.#context();
       if (!this.#isWarned && !this.#isClosed) {
-        platform.warn(`really: live copies wait: ${error}: import '@really/client/live'`);
+        platform.warn(`really: live copies wait: ${error}: import the entry @really/client/live`);
       }
       this.#isWarned = true;
     }
