@@ -63,13 +63,13 @@ export class HttpOutput {
       const connection = known ?? new HttpConnection(this.#options, socket, this);
       if (!known) connections.set(socket, connection);
       connection.take(request, response, listener);
-      this.#poll ??= this.#options.platform.timers.every(pollInterval, () => this.#checkAll());
     };
   }
 
   /** Begins a request of a connection when it is its turn. */
   responds(connection: HttpConnection, begin: () => void): void {
     this.#responding.add(connection);
+    this.#poll ??= this.#options.platform.timers.every(pollInterval, () => this.#checkAll());
     this.#turns.take(connection.address, begin);
   }
 
@@ -133,7 +133,7 @@ class HttpConnection implements OutputHolder {
   /** The request with a body that has begun. */
   #withBody: IncomingMessage | undefined;
   /**
-   * Begins a request whose body may not have arrived when the address sends no more for now: its
+   * Begins a request whose body has not all arrived when the address sends no more for now: its
    * listener would have Node read on.
    */
   #beginLater: (() => void) | undefined;
@@ -239,7 +239,8 @@ class HttpConnection implements OutputHolder {
         if (!this.#socket.destroyed) listener(request, response);
       });
     };
-    if (hasBody(request) && this.#options.heads.isOver(this.#socket)) this.#beginLater = begin;
+    const hasToReadOn = hasBody(request) && !request.complete;
+    if (hasToReadOn && this.#options.heads.isOver(this.#socket)) this.#beginLater = begin;
     else begin();
   }
 

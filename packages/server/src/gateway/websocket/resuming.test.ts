@@ -1,4 +1,4 @@
-import type { JsonObject } from '@really/protocol';
+import { costOfSubscriptions, type JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { modelOf, modelSet } from '../../live/live.fixture.js';
 import { encodeFrame } from '../../live/push/frame.js';
@@ -226,12 +226,14 @@ test('[LIM38] while a resume waits for the rate, its session counts, and nobody 
   expect([again.body()?.resumed, resumable.size, world.seen.released]).toEqual([true, 0, 1]);
 });
 
-test('[LIM38] a session that is dropped while its resume waits is not resumed', async () => {
+test('[LIM38] [LIM43] a session that is dropped while its resume waits is not resumed, and costs nothing', async () => {
   const world = setUp();
   const { first } = await waiting(world);
   world.deps.resumableSessions.close();
   expect(world.seen.released).toBe(1);
-  world.platform.advance(60_000);
+  world.platform.advance(500);
   await world.settle();
   expect([first.body()?.resumed, world.seen.released]).toEqual([false, 1]);
+  const commands = costOfSubscriptions(subscriptions.length);
+  expect(world.deps.rates.renewed('10.0.0.1', 'u', commands)).toBe(0);
 });

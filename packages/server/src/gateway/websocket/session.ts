@@ -405,6 +405,8 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     if (claim) await this.#untilAffordable(auth.uid, claim.session.subscriptions.length);
     if (claim && !this.open) return this.#giveBack(claim, auth.uid);
     const parked = claim && resumableSessions.take(claim);
+    // It was dropped while this waited.
+    if (claim && !parked) this.#payBack(claim, auth.uid);
     if (!parked) return this.#completeInitialize(request, verified, false);
     this.#state = { kind: 'ready', auth, handle: newHandle(this.#deps.platform.random) };
     // What is read from here on is paid by the uid, and not at the rate of a socket that nobody knows.
@@ -451,10 +453,14 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
 
   /** The connection has closed before the resume began. */
   #giveBack(claim: ResumeClaim, uid: string): void {
-    const { rates, resumableSessions } = this.#deps;
-    const commands = costOfSubscriptions(claim.session.subscriptions.length);
-    rates.giveBackRenewed(this.#socket.address, uid, commands);
-    resumableSessions.giveBack(claim);
+    this.#payBack(claim, uid);
+    this.#deps.resumableSessions.giveBack(claim);
+  }
+
+  /** What a resume costs that was not begun. */
+  #payBack({ session }: ResumeClaim, uid: string): void {
+    const commands = costOfSubscriptions(session.subscriptions.length);
+    this.#deps.rates.giveBackRenewed(this.#socket.address, uid, commands);
   }
 
   #inSlices<T>(steps: Steps<T>): Promise<T> {
