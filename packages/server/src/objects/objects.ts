@@ -369,7 +369,7 @@ export class Objects {
       // Requests behind this one in the commit order wait for those before it, too.
       await queued.predecessorTried();
     } finally {
-      // What was prepared in vain was not tried: its owner's later requests still build on it.
+      // Its owner's later requests still build on what is prepared again because of others.
       if (!isAgain) queued.markTried();
       const isWaitedFor = queue.preparing === queued && queue.waiting.length > 0;
       if (isWaitedFor && this.#slice.isOver) await this.#slice.rest();

@@ -207,6 +207,21 @@ describe('who holds the queue of an object for long lets others by', () => {
     expect(seen).toHaveLength(1);
   });
 
+  test('a batch of many objects, all of them at once', async () => {
+    const { objects, platform } = await setUp();
+    const { opened, open } = gate();
+    const rs = [room, own, other];
+    const requests = rs.map((r) => append(r, 'batch', () => opened));
+    const batch = objects.writeAll(requests, { owner: 'x' });
+    const victims = rs.map((r) => objects.write({ ...append(r, 'victim'), owner: 'y' }));
+    await turns();
+    platform.advance(long);
+    await Promise.all(victims);
+    open();
+    expect(await batch).toMatchObject({ kind: 'committed' });
+    for (const r of rs) expect(await logOf(objects, r)).toEqual(['victim', 'batch']);
+  });
+
   test('not its own writes, nor before it has had some time', async () => {
     const { objects, platform } = await setUp();
     const { opened, open } = gate();

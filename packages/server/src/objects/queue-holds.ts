@@ -5,8 +5,8 @@ import { BatchSlot, type WriteBatch } from './write-batch.js';
 /** Milliseconds between two looks at who holds a queue. */
 const lookEvery = 50;
 
-/** Looks after which a request that others wait for lets them by. */
-const patience = 2;
+/** Looks after which a request that others wait for lets them by the first time. */
+const firstPatience = 2;
 
 interface Queues {
   queues(): Iterable<ObjectQueue>;
@@ -71,6 +71,7 @@ export class QueueHolds {
   /** Resolves when a batch that was prepared holds all its queues again. */
   reclaim(batch: WriteBatch): Promise<void> {
     batch.phase = 'gathering';
+    batch.preparedInVain += 1;
     return new Promise((resolve) => {
       batch.onHeld = resolve;
       this.#takeBack(batch);
@@ -91,7 +92,6 @@ export class QueueHolds {
     if (slot instanceof BatchSlot) {
       const { batch } = slot;
       batch.aside.add(slot);
-      if (batch.phase === 'preparing') batch.letBy += 1;
       if (batch.phase === 'gathering' && batch.isComplete) this.#takeBack(batch);
     }
     this.#queues.advance(queue);
@@ -103,12 +103,12 @@ export class QueueHolds {
     for (const queue of [...this.#queues.queues()]) {
       const slot = heldFromOthers(queue);
       if (!slot) continue;
-      const phase = slot instanceof BatchSlot ? slot.batch.phase : undefined;
+      const [phase, patience] = [phaseOf(slot), patienceFor(slot)];
       const known = before.get(queue);
-      const isSame = known?.slot === slot && known.phase === phase;
+      const isSame = known?.slot === slot && known.phase === phase && known.patience === patience;
       const count = isSame ? known.count + 1 : 1;
-      if (count > patienceFor(slot)) this.#letBy(queue, slot);
-      else this.#looks.set(queue, { slot, phase, count });
+      if (count > patience) this.#letBy(queue, slot);
+      else this.#looks.set(queue, { slot, phase, patience, count });
     }
     // Those that were let by may hold the queue from yet others now.
     for (const queue of this.#queues.queues()) if (heldFromOthers(queue)) return;
@@ -120,6 +120,7 @@ export class QueueHolds {
 interface Look {
   readonly slot: QueuedWrite | BatchSlot;
   readonly phase: WriteBatch['phase'] | undefined;
+  readonly patience: number;
   readonly count: number;
 }
 
@@ -129,10 +130,14 @@ function heldFromOthers({ preparing, waiting }: ObjectQueue): QueuedWrite | Batc
   return isWaitedFor ? preparing : undefined;
 }
 
-/** A write that was let by before, in vain, gets more time. */
+function phaseOf(slot: QueuedWrite | BatchSlot): WriteBatch['phase'] | undefined {
+  return slot instanceof BatchSlot ? slot.batch.phase : undefined;
+}
+
+/** Looks for which a request may hold its queue. One that was prepared in vain before gets more. */
 function patienceFor(slot: QueuedWrite | BatchSlot): number {
-  if (!(slot instanceof BatchSlot)) return patience + slot.conflicts;
-  const { phase, isComplete, letBy } = slot.batch;
+  if (!(slot instanceof BatchSlot)) return firstPatience + slot.conflicts;
+  const { phase, isComplete, preparedInVain } = slot.batch;
   const mayWait = phase === 'preparing' || (phase === 'gathering' && !isComplete);
-  return mayWait ? patience + letBy : Number.POSITIVE_INFINITY;
+  return mayWait ? firstPatience + preparedInVain : Number.POSITIVE_INFINITY;
 }

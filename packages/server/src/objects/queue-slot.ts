@@ -29,7 +29,10 @@ export class QueueSlot implements QueuePlace {
     return this.#tried ? undefined : this.predecessor?.whenTried();
   }
 
-  /** The first try has ended: the write is submitted, refused, or about to be retried. */
+  /**
+   * The write is submitted, refused, or about to be retried because what it was built on is not
+   * stored. One that had to let others by and is prepared again is not tried yet.
+   */
   markTried(): void {
     this.#tried = true;
     this.predecessor = undefined;
@@ -40,7 +43,8 @@ export class QueueSlot implements QueuePlace {
 
   /**
    * Resolves when the first try has ended. Only later requests may wait for it. First tries wait
-   * only for commits and for first tries of earlier requests, so there is no deadlock.
+   * only for commits, for first tries of earlier requests, and for who holds their queue, and these
+   * are let by in the end (see `QueueHolds`): so there is no deadlock.
    */
   async whenTried(): Promise<void> {
     if (this.#tried) return;

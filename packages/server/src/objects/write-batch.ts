@@ -52,8 +52,8 @@ export class WriteBatch {
   /** Slots that wait in their queues. */
   missing: number;
   phase: 'gathering' | 'preparing' | 'committing' = 'gathering';
-  /** How often it had to let others by while it was prepared. */
-  letBy = 0;
+  /** How often it had to let others by while it was prepared, who changed what it builds on. */
+  preparedInVain = 0;
   /** Each of its slots was first in its queue. From then on they go before all others. */
   isComplete = false;
   /** Called when it holds all its queues. */
