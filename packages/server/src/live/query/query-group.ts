@@ -189,6 +189,10 @@ export class QueryGroup {
     return this.#delivered.at(this.#isIdle ? Math.max(pos, this.#owner.through) : pos);
   }
 
+  hasReceived(subscription: QuerySubscription): boolean {
+    return this.#subscribers.knownBefore(subscription) === undefined;
+  }
+
   /** Whether nothing is in flight. */
   get #isIdle(): boolean {
     return this.#state === 'idle' || this.#state === 'retired';

@@ -22,6 +22,8 @@ export interface SubscribedGroup {
   readonly traits: QueryGroupTraits;
   /** What this subscriber knows if it is live. */
   knownBy(subscription: QuerySubscription): KnownWindow;
+  /** Whether nothing that is being delivered is still to come for it. */
+  hasReceived(subscription: QuerySubscription): boolean;
   attach(subscription: QuerySubscription): void;
   detach(subscription: QuerySubscription): void;
   /** Begins the pushes of a waiting subscription. */
@@ -216,7 +218,10 @@ export class QuerySubscription {
 
   /** After `resumed`: live again, without a read, if it was and has missed nothing; false if not. */
   goesOn(): boolean {
-    if (!this.#wasLive || this.group.knownBy(this).rows !== this.known.rows) return false;
+    const { rows } = this.known;
+    // What is being delivered may have been found when nobody was there to receive it.
+    if (!this.#wasLive || !this.group.hasReceived(this)) return false;
+    if (this.group.knownBy(this).rows !== rows) return false;
     this.state = { name: 'live' };
     return true;
   }
