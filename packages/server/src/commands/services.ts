@@ -76,6 +76,8 @@ export interface CommandContext {
   readonly cause?: string | undefined;
   /** Who the work that follows from it counts for, where that is not `auth`: see `jobOwner`. */
   readonly owner?: string | undefined;
+  /** What it costs is paid: see `triedAgain`. */
+  readonly isPaid?: boolean | undefined;
   /** Revisions accepted by an update or delete over HTTP. */
   readonly acceptedRevs?: AcceptedRevs | undefined;
 }
@@ -93,8 +95,14 @@ export function requesterOf({ pushTarget, auth, address }: CommandContext): Requ
 
 /** Charges bytes of objects that a command reads besides what it responds with (rule LIM44). */
 export async function chargeFor(context: CommandContext, bytes: number): Promise<void> {
+  if (context.isPaid) return;
   if (context.pushTarget) await context.pushTarget.charge?.(bytes);
   else context.charge?.(bytes);
+}
+
+/** For a write that is prepared again because others were faster: its client pays once only. */
+export function triedAgain(context: CommandContext): CommandContext {
+  return context.isPaid ? context : { ...context, isPaid: true };
 }
 
 /** Below it an object is written for free: the number of writes is limited by the rate of commands. */

@@ -23,7 +23,7 @@ import type { StoredObject } from '../../store/stored-object.js';
 import type { OnceResult, Write } from '../../store/write-group.js';
 import { missingObjects, type OtherObjectReads } from '../missing-objects.js';
 import { requestModel } from '../request-model.js';
-import type { CommandContext, Handler } from '../services.js';
+import { type CommandContext, type Handler, triedAgain } from '../services.js';
 import { sizeErrors } from './object-size.js';
 import { withPostHook } from './outbox-entry.js';
 import { RecordedReads } from './recorded-reads.js';
@@ -54,7 +54,8 @@ export type CreateAuthority = 'by-rules' | 'unrestricted';
 export class CreateCommand implements WriteCommand {
   #references: readonly FoundReference[] = [];
   #idTaken = false;
-  readonly #context: CommandContext;
+  #context: CommandContext;
+  #isTried = false;
   readonly #request: CreateRequest;
   #model: Model;
   readonly #authority: CreateAuthority;
@@ -115,6 +116,8 @@ export class CreateCommand implements WriteCommand {
     head: StoredObject | undefined,
     others: OtherObjectReads,
   ): Promise<PreparedWrite> {
+    if (this.#isTried) this.#context = triedAgain(this.#context);
+    this.#isTried = true;
     this.#model = requestModel(this.#context, this.#request.target.names);
     const request: WriteAttempt = {
       auth: this.#context.auth,

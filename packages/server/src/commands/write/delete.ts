@@ -16,7 +16,7 @@ import type { StoredObject } from '../../store/stored-object.js';
 import type { OnceResult, Write } from '../../store/write-group.js';
 import { authorizeObject, existingObject } from '../existing-object.js';
 import { requestModel } from '../request-model.js';
-import type { CommandContext, Handler } from '../services.js';
+import { type CommandContext, type Handler, triedAgain } from '../services.js';
 import { baseRev } from './accepted-revs.js';
 import { withCascade } from './cascade-entry.js';
 import { withPostHook } from './outbox-entry.js';
@@ -30,7 +30,8 @@ export const deleteObject: Handler<DeleteRequest> = async (context, request) =>
 /** Rules DEL1 to DEL4, CAS3 and CAS5. */
 export class DeleteCommand implements WriteCommand {
   readonly idTaken = false;
-  readonly #context: CommandContext;
+  #context: CommandContext;
+  #isTried = false;
   readonly #request: DeleteRequest;
   #model: Model;
   readonly #isLeaf: boolean;
@@ -67,6 +68,8 @@ export class DeleteCommand implements WriteCommand {
     readObjects: ReadObjects,
   ): Promise<PreparedWrite> {
     const finder = new RecordedReads(readObjects);
+    if (this.#isTried) this.#context = triedAgain(this.#context);
+    this.#isTried = true;
     const context = this.#context;
     const model = requestModel(context, this.#request.target.names);
     this.#model = model;

@@ -342,6 +342,28 @@ test('[LIM45] an update of a large object is paid for as if all of it were sent,
   expect(paid).toHaveLength(1);
 });
 
+test('[LIM45] an update that is prepared again because of others is paid once', async () => {
+  const app = await open();
+  const { pushTarget, send } = app.connect(amal);
+  const r = '/notes/large';
+  await send({ tag: 1, cmd: 'create', r, body: { owner: 'amal', text: 'x'.repeat(100_000) } });
+  const paid: number[] = [];
+  Object.assign(pushTarget, { charge: (bytes: number) => void paid.push(bytes) });
+  const { objects } = app.services;
+  const write = objects.write.bind(objects);
+  objects.write = ({ prepare, ...request }) =>
+    write({
+      ...request,
+      prepare: async (...seen) => {
+        await prepare(...seen);
+        return await prepare(...seen);
+      },
+    });
+  const ops = [{ op: 'set', key: 'text', value: 'short' }];
+  expect((await send({ tag: 2, cmd: 'update', r, rev: 1, body: { ops } })).error).toBeUndefined();
+  expect(paid).toHaveLength(1);
+});
+
 test('[LIM45] so is one of an object of 4 KiB, but without a turn, and three times with a post hook', async () => {
   const fields = 'fields: { n: { type: Long }, text: { type: String } }';
   const model = `version: 1\n${fields}\naccess: { create: true, read: true, update: true, delete: true }`;

@@ -37,7 +37,13 @@ import type { OnceResult, Write } from '../../store/write-group.js';
 import { authorizeObject, existingObject } from '../existing-object.js';
 import { missingObjects, type OtherObjectReads } from '../missing-objects.js';
 import { requestModel } from '../request-model.js';
-import { type CommandContext, chargeForWriting, type Handler, requesterOf } from '../services.js';
+import {
+  type CommandContext,
+  chargeForWriting,
+  type Handler,
+  requesterOf,
+  triedAgain,
+} from '../services.js';
 import { type AcceptedRevs, baseRev } from './accepted-revs.js';
 import { sizeErrors } from './object-size.js';
 import { withPostHook } from './outbox-entry.js';
@@ -77,7 +83,8 @@ export class UpdateCommand implements WriteCommand {
   #references: readonly FoundReference[] = [];
   /** The number of references that its fields have before. */
   #keptReferences = 0;
-  readonly #context: CommandContext;
+  #context: CommandContext;
+  #isTried = false;
   readonly #request: UpdateRequest;
   #model: Model;
   /** With values in their stored form. */
@@ -114,6 +121,8 @@ export class UpdateCommand implements WriteCommand {
     others: OtherObjectReads,
   ): Promise<PreparedWrite> {
     const { r, names } = this.#request.target;
+    if (this.#isTried) this.#context = triedAgain(this.#context);
+    this.#isTried = true;
     this.#model = requestModel(this.#context, names);
     this.#ops = storedOps(this.#model, this.#request.body.ops);
     const finder = new RecordedReads(others.readObjects);
