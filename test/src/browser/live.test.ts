@@ -70,7 +70,7 @@ inChromium(
       /^really: live copies wait: .*part-live/,
     );
     expect(await call(page, 'shown')).toEqual(['loading', undefined]);
-    expect(asked.length).toBe(1);
+    expect(asked).not.toEqual([]);
 
     isCut = false;
     const { port } = new URL(first.url);

@@ -18,6 +18,7 @@ export class ClientLive implements LivePort {
   readonly #store: CopyStore;
   readonly #objects: ObjectFeeds;
   readonly #lists: ListFeeds;
+  #sessions = 0;
 
   constructor(context: PartContext) {
     this.#context = context;
@@ -55,11 +56,12 @@ export class ClientLive implements LivePort {
     this.#expireLayers(write);
   }
 
-  /** A field that the user may write and not read is in no push. */
+  /** A field that the user may write and not read is in no push. A push that was missed comes in the next session. */
   #expireLayers(write: ClientWrite): void {
     const { platform, requests } = this.#context;
+    const session = this.#sessions;
     platform.setTimer(layerTime, () => {
-      if (requests.isUp) this.#undraw(write);
+      if (requests.isUp && session === this.#sessions) this.#undraw(write);
       else this.#expireLayers(write);
     });
   }
@@ -85,6 +87,7 @@ export class ClientLive implements LivePort {
   }
 
   up(isResumed: boolean): void {
+    this.#sessions += 1;
     this.#objects.up(isResumed);
     this.#lists.up(isResumed);
   }

@@ -89,6 +89,18 @@ describe('optimistic writes', () => {
     expect(world.timers).toBe(0);
   });
 
+  test('[TSC3] what is shown of a write waits for a push that was missed as long in the next session', async () => {
+    const { live } = await liveObject();
+    const write = add();
+    world.socket.answer('update', { rev: 4 });
+    await world.pass(4_000);
+    await world.lose({ resumed: true });
+    await world.pass(4_000);
+    expect(live.getSnapshot()).toMatchObject({ pending: true, value: { n: 6 } });
+    world.socket.say(added(4, 6, { once: write.id }));
+    expect(live.getSnapshot()).toMatchObject({ pending: false, value: { n: 6, _rev: 4 } });
+  });
+
   test('[TSC3] a snapshot that may have a write in it waits for what became of the write', async () => {
     const { live, heard } = await liveObject();
     const write = add();
