@@ -117,7 +117,7 @@ export function chargeForWriting(context: CommandContext, bytes: number, times =
   if (bytes >= freeBytes) void chargeFor(context, 2 * times * bytes);
 }
 
-/** Who asks for the writes of a command, and pays for what is loaded for them (rule LIM45). */
+/** Whose the writes of a command are. Objects that are loaded for them are charged to that client (rule LIM45). */
 export function askerOf(context: CommandContext): WriteAsker {
   const onLoad = ({ data }: StoredObject) => void chargeFor(context, estimateBytes(data));
   return { owner: ownerOf(requesterOf(context)), onLoad };

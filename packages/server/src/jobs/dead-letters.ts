@@ -218,7 +218,7 @@ export class DeadLetters {
 
   async #readByOwner(): Promise<LettersByOwner> {
     const byOwner = new LettersByOwner();
-    // From now on it is told of those that are added.
+    // Later ones are counted when they are added.
     this.#byOwner = byOwner;
     for (let after = 0; ; ) {
       const { entries, through, more } = await this.#options.store.created(scope, after, page);

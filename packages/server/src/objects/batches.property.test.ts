@@ -163,7 +163,7 @@ const scenario = fc.record({
   requests: fc.array(request, { minLength: 1, maxLength: 30 }),
   failures: fc.array(fc.boolean(), { maxLength: 4 }).filter((all) => !all.every(Boolean)),
   isSoleWriter: fc.boolean(),
-  /** So much time passes in each tick that whoever prepares for some ticks lets others by. */
+  /** A tick takes 50 ms: a write that is prepared for several ticks lets others go first. */
   isSlow: fc.boolean(),
 });
 

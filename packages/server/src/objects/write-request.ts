@@ -15,7 +15,7 @@ export type ReadObjects = (rs: readonly string[]) => Promise<(StoredObject | und
  */
 export type AreLiving = (rs: readonly string[]) => Promise<boolean[]>;
 
-/** Who asks for a write. */
+/** Whose write it is. */
 export interface WriteAsker {
   /** See `ownerOf`. Without one, the server itself. */
   readonly owner?: string | undefined;

@@ -135,7 +135,7 @@ test('[LIM11] no other window fails while one with many subscribers does', async
   // They are told in several turns.
   expect(many.filter(({ frames }) => frames.length > 0).length).toBeLessThan(many.length);
   expect(on.live.counts().queryRows).toBeLessThanOrEqual(2);
-  // Who joins it meanwhile is refused, and leaves nothing behind.
+  // A client that joins this window meanwhile is refused, and nothing of it stays.
   const late = new FakeConnection('u2');
   await expect(subscribe(on, late, 10)).rejects.toMatchObject({ message: 'rate.limited' });
   await on.live.settled();
