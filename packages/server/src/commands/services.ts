@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Auth, JsonObject } from '@really/protocol';
 import type { Audit } from '../auth/audit.js';
 import type { Live } from '../live/live.js';
@@ -40,7 +41,7 @@ export interface Services {
   /** Where the reads and writes of admins are recorded (rule ADM9). */
   readonly audit?: Audit | undefined;
   /** Key that seals page tokens. */
-  readonly pageKey?: Buffer | undefined;
+  readonly pageKey?: KeyObject | undefined;
   /** Members of a token's data that others may see in `opBy`. */
   readonly publicData: readonly string[];
 }

@@ -1,13 +1,16 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
-/** Derives a key for a single purpose from a secret that serves several. */
-export function sealKey(secret: string, purpose: string): Buffer {
-  return createHmac('sha256', secret).update(purpose).digest();
+/**
+ * Derives a key for a single purpose from a secret that serves several. As a `KeyObject`: with the
+ * bytes of a key, Node 24 takes ten times as long for a seal.
+ */
+export function sealKey(secret: string, purpose: string): KeyObject {
+  return createSecretKey(createHmac('sha256', secret).update(purpose).digest());
 }
 
 /** The key and length of a seal. */
 export interface SealKind {
-  readonly key: string | Buffer;
+  readonly key: string | KeyObject;
   /** Characters of a seal, 6 bits each. */
   readonly length: number;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import {
   canonicalText,
   fail,
@@ -75,7 +75,7 @@ const tokenPath = 'cmdOpts.paginationToken';
 export class PageTokenizer {
   readonly #kind: SealKind;
 
-  constructor(key: string | Buffer) {
+  constructor(key: string | KeyObject) {
     this.#kind = { key, length: sealLength };
   }
 
@@ -124,7 +124,7 @@ export class PageTokenizer {
 }
 
 /** The sealing key for page tokens. */
-export function pageKeyOf(secret: string): Buffer {
+export function pageKeyOf(secret: string): KeyObject {
   return sealKey(secret, 'page tokens');
 }
 

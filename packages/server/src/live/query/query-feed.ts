@@ -123,7 +123,8 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
     if (isNoop || this.#topics.size === 0) return noGroups;
     if (!change) return [...this.#topics.values()].flatMap(({ groups }) => [...groups.values()]);
     const topics = collectionsAround(change.r).flatMap((r) => this.#topics.get(r) ?? []);
-    return allOf(topics.map((topic) => topic.affectedGroups(change)));
+    const [first, ...others] = topics.map((topic) => topic.affectedGroups(change));
+    return others.length === 0 ? (first ?? noGroups) : allOf([first ?? noGroups, ...others]);
   }
 
   /** The models of these collections were replaced: their queries get new groups. */

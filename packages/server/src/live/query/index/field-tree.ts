@@ -27,12 +27,23 @@ export class FieldTree<T> {
     this.#root.delete(term.field.split('.'), (index) => index.delete(entry, term));
   }
 
-  /** Adds the entries with a term that the data satisfies. Yields after each `fieldsAtOnce` fields. */
-  *find(data: JsonObject, found: Set<T>): Iterable<undefined> {
+  /**
+   * Adds the entries with a term that the data satisfies. Yields after each `fieldsAtOnce` fields;
+   * `undefined` if there are so few that it is done.
+   */
+  find(data: JsonObject, found: Set<T>): Iterable<undefined> | undefined {
+    if (!this.#root.isLeaf) return this.#findInSteps(data, found);
+    this.#root.findHere(data, found);
+    return undefined;
+  }
+
+  *#findInSteps(data: JsonObject, found: Set<T>): Iterable<undefined> {
     let visited = 0;
-    for (const _ of this.#root.find(data, found)) {
-      visited += 1;
-      if (visited % fieldsAtOnce === 0) yield undefined;
+    for (const more of this.#root.find(data, found)) {
+      visited += more;
+      if (visited < fieldsAtOnce) continue;
+      visited = 0;
+      yield undefined;
     }
   }
 }
@@ -52,6 +63,11 @@ class FieldNode<T> {
 
   get isEmpty(): boolean {
     return this.#fields.size === 0 && (this.#children?.size ?? 0) === 0;
+  }
+
+  /** Without children, of which there may be very many. */
+  get isLeaf(): boolean {
+    return this.#children === undefined;
   }
 
   /** Of this path, which begins as this node's. */
@@ -82,19 +98,24 @@ class FieldNode<T> {
     if (index.isEmpty) this.#fields.delete(field);
   }
 
-  /** `value`: what the object has here. Yields after each field and member. */
-  *find(value: JsonValue | undefined, found: Set<T>): Iterable<void> {
+  /** Those of its own fields. `value`: what the object has here. */
+  findHere(value: JsonValue | undefined, found: Set<T>): void {
     for (const index of this.#fields.values()) {
       const item = valueAt(value, index.path, this.#depth);
       if (isScalar(item)) index.find(item, found);
-      yield;
     }
+  }
+
+  /** And those below. Yields how many fields and members it looked at: at most `mostFields` at a time. */
+  *find(value: JsonValue | undefined, found: Set<T>): Iterable<number> {
+    this.findHere(value, found);
+    yield this.#fields.size;
     const children = this.#children;
     if (!children || !isObject(value)) return;
     for (const step of commonSteps(value, children)) {
       const child = children.get(step);
       if (child && Object.hasOwn(value, step)) yield* child.find(value[step], found);
-      yield;
+      yield 1;
     }
   }
 

@@ -34,14 +34,15 @@ export class QueryIndex<T> {
    * looked at `fieldsAtOnce` fields, of which there may be very many, too.
    */
   candidates(data: JsonObject, others: Iterable<T> = []): Iterable<T | undefined> {
-    const [fields, unindexed] = [this.#fields, this.#unindexed];
-    return {
-      *[Symbol.iterator]() {
-        const found = new Set(others);
-        yield* fields.find(data, found);
-        yield* found;
-        for (const entry of unindexed) if (!found.has(entry)) yield entry;
-      },
-    };
+    const found = new Set(others);
+    const steps = this.#fields.find(data, found);
+    if (!steps && this.#unindexed.size === 0) return found;
+    return this.#inSteps(steps ?? [], found);
+  }
+
+  *#inSteps(steps: Iterable<undefined>, found: ReadonlySet<T>): Iterable<T | undefined> {
+    yield* steps;
+    yield* found;
+    for (const entry of this.#unindexed) if (!found.has(entry)) yield entry;
   }
 }
