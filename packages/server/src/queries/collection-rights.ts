@@ -5,7 +5,6 @@ import { type LookupScope, lookupScope } from '../model/lookups/find-lookups.js'
 import type { LookupFinder, LookupUse } from '../model/lookups/lookup.js';
 import type { Model, Rule, RuleDecision } from '../model/model.js';
 import { ruleToRql } from '../model/rules/rule-to-rql.js';
-import { pushLookups, scriptObject } from '../model/view/view.js';
 import type { Scope } from '../store/store-reads.js';
 import type { StoredObject } from '../store/stored-object.js';
 import { fieldRulesOf } from './access-scope.js';
@@ -97,18 +96,6 @@ export class CollectionRights {
       ),
     );
     return new Set(collections.filter((_, index) => isAllowed(decisions[index] ?? 'refused')));
-  }
-
-  /** Reads in one go what the rules look at for these objects. */
-  async prefetch(objects: readonly StoredObject[], finder: LookupFinder): Promise<void> {
-    const uses = pushLookups(this.#model);
-    const auth = this.#auth;
-    if (uses.length === 0 || finder.known || hasAllRights(auth)) return;
-    await Promise.all(
-      objects.map((object) =>
-        lookupScope(uses, { auth, r: object.r, obj: scriptObject(object) }, finder),
-      ),
-    );
   }
 
   /** Of the read rule, and of the rules of the fields. */

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Auth, fieldsOfRql, type RqlExpression, type SortPosition } from '@really/protocol';
 import { batchedLookups } from '../model/lookups/batched-lookups.js';
-import type { LookupFinder } from '../model/lookups/lookup.js';
+import type { LookupFinder, ReadLookups } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
 import { mayHide, pushLookups } from '../model/view/view.js';
 import { estimateBytes } from '../objects/estimate-bytes.js';
@@ -413,11 +413,10 @@ export class Search {
       return objects.map((object) => ({ object, hidden: [] }));
     }
     // What was looked up for earlier objects may have changed since.
-    const finder = this.#options.finder ?? { read: batchedLookups(model.readLookups) };
+    const finder = this.#options.finder ?? this.#finder();
     const allowed = await this.#rights.allowedCollections(objects, finder);
     const rest = allowed ? objects.filter(({ r }) => allowed.has(collectionROf(r))) : objects;
     if (allowed && !mayHide(model)) return rest.map((object) => ({ object, hidden: [] }));
-    await this.#rights.prefetch(rest, finder);
     const visible: VisibleObject[] = [];
     const slice = new Slice(services.platform.clock);
     for (let index = 0; index < rest.length; index += authorizedTogether) {
@@ -428,6 +427,25 @@ export class Search {
       if (slice.isOver) await slice.rest();
     }
     return visible;
+  }
+
+  /** Objects that are looked at are paid with the query's time, and others have their turn in between. */
+  #finder(): LookupFinder {
+    const { model, services } = this.#options;
+    const { clock } = services.platform;
+    const slice = new Slice(clock);
+    const read: ReadLookups = async (rs) => {
+      const begun = clock.monotonic();
+      const objects = await model.readLookups(rs);
+      this.time.spend(clock.monotonic() - begun);
+      return objects;
+    };
+    return {
+      read: batchedLookups(read, {
+        bytesOf: ({ data }) => estimateBytes(data),
+        pause: () => (slice.isOver ? slice.rest() : undefined),
+      }),
+    };
   }
 
   /**
