@@ -15,11 +15,13 @@ function job(owner: string, compiled = a, isOwn = true): ScriptCall {
   return new ScriptCall(compiled, '[]', { owner, isOwn }, () => {});
 }
 
+const unknownIfB = ({ compiled }: ScriptCall) => (compiled === b ? 'unknown' : 'soon');
+
 const ownersOf = (jobs: readonly ScriptCall[]) => jobs.map(({ owner }) => owner);
 
 describe('the fast queue', () => {
   test('[LIM24] the only call of one owner does not wait behind many of another', () => {
-    const queue = new FairScriptQueue(() => false);
+    const queue = new FairScriptQueue(() => 'soon');
     for (let n = 0; n < 10_000; n++) queue.push(job('eve'));
     queue.push(job('bob'));
     expect(ownersOf(queue.take(2, true, () => true))).toEqual(['eve', 'bob']);
@@ -27,7 +29,7 @@ describe('the fast queue', () => {
   });
 
   test('[HOK9] calls that are likely to end soon go first, after those taken back', () => {
-    const queue = new FairScriptQueue(({ compiled }) => compiled === b);
+    const queue = new FairScriptQueue(unknownIfB);
     queue.push(job('dear', b));
     queue.push(job('new'));
     queue.pushBack(job('back'));
@@ -39,7 +41,7 @@ describe('the fast queue', () => {
 
   test('[HOK9] a few doubtful calls go with each batch, and those that became doubtful meanwhile', () => {
     const doubtful = new Set(['dear']);
-    const queue = new FairScriptQueue(({ owner }) => doubtful.has(owner));
+    const queue = new FairScriptQueue(({ owner }) => (doubtful.has(owner) ? 'unknown' : 'soon'));
     for (let n = 0; n < 50; n++) queue.push(job('bob'));
     queue.push(job('late'));
     queue.push(job('dear'));
@@ -51,7 +53,7 @@ describe('the fast queue', () => {
   });
 
   test('[LIM24] a owner that holds a thread gets none for calls that may take long, and one that holds two gets none', () => {
-    const queue = new FairScriptQueue(({ compiled }) => compiled === b);
+    const queue = new FairScriptQueue(unknownIfB);
     const all = () => ownersOf(queue.take(10, true, () => true));
     queue.holds('eve', 1);
     for (const one of [job('eve'), job('eve', b), job('bob', b)]) queue.push(one);
@@ -64,13 +66,29 @@ describe('the fast queue', () => {
     expect(all()).toEqual(['eve', 'eve', 'eve']);
     expect(queue.clear()).toEqual([]);
   });
+
+  test('[LIM24] calls that took long lately are in no batch: they wait for a thread of their own, by owner in turn', () => {
+    const dear = new Set(['eve', 'mallory']);
+    const queue = new FairScriptQueue(({ owner }) => (dear.has(owner) ? 'long' : 'unknown'));
+    for (const owner of ['eve', 'eve', 'bob', 'late', 'mallory']) queue.push(job(owner));
+    dear.add('late');
+    expect(ownersOf(queue.take(10, true, () => true))).toEqual(['bob']);
+    queue.holds('mallory', 1);
+    const next = () => queue.takeDear(({ owner }) => owner !== 'late')?.owner;
+    expect([next(), next(), next()]).toEqual(['eve', 'eve', undefined]);
+    queue.holds('mallory', 0);
+    expect([next(), next(), queue.size]).toEqual(['mallory', undefined, 0]);
+  });
 });
 
 test('[LIM24] holders of threads and scripts that took long lately are recorded', () => {
   const held = new HeldThreads<number>();
-  held.add(1, job('eve'), 0);
-  held.add(2, job('eve', b), 500);
-  held.add(3, job('bob'), 500);
+  held.add(1, 'eve');
+  held.add(2, 'eve');
+  held.add(3, 'bob');
+  held.tookLong(job('eve'), 0);
+  held.tookLong(job('eve', b), 500);
+  held.tookLong(job('bob'), 500);
   expect([held.size, held.of('eve'), held.of('bob'), held.of('')]).toEqual([3, 2, 1, 0]);
   expect([held.release(1), held.release(1)]).toEqual(['eve', undefined]);
   expect(held.of('eve')).toBe(1);

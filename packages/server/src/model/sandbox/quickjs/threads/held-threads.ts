@@ -9,7 +9,7 @@ interface Dear {
   forgotten: number;
 }
 
-/** Threads that were set aside with a call that takes long, and which scripts took long lately for which owner. */
+/** Threads that an owner has for a call that takes long, and which scripts took long lately for which owner. */
 export class HeldThreads<Of> {
   readonly #owners = new Map<Of, string>();
   readonly #dear = new Map<string, Dear>();
@@ -18,8 +18,12 @@ export class HeldThreads<Of> {
     return this.#owners.size;
   }
 
-  add(thread: Of, { compiled, owner }: Pick<ScriptCall, 'compiled' | 'owner'>, now: number): void {
+  add(thread: Of, owner: string): void {
     this.#owners.set(thread, owner);
+  }
+
+  /** This script took long for this owner. */
+  tookLong({ compiled, owner }: Pick<ScriptCall, 'compiled' | 'owner'>, now: number): void {
     const { scripts } = this.#dear.get(owner) ?? { scripts: new Map<CompiledSource, number>() };
     scripts.set(compiled, now + forgetAfter);
     // Moved to the end: entries are forgotten in order.

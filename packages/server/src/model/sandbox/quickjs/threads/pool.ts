@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../../platform/platform.js';
 import { encodeStopped, encodeThrew, refusedAnswer } from '../result-codec.js';
-import { FairScriptQueue } from './fair-script-queue.js';
+import { FairScriptQueue, type Prospect } from './fair-script-queue.js';
 import { HeldThreads } from './held-threads.js';
 import { Quarantine } from './quarantine.js';
 import { ScriptAdmission, type ScriptAdmissionOptions } from './script-admission.js';
@@ -19,7 +19,8 @@ export interface PoolOptions extends ThreadManagerOptions {
  *
  * One thread at a time takes the waiting calls as a batch, one of each owner in turn. A call that takes long keeps its
  * thread alone, and the rest of the batch goes on in a warm one: a call that hangs costs the others only the time until
- * that is noticed. An owner with several such threads waits until one of them is free. A thread whose call exceeds its
+ * that is noticed, and only once, since the next one of that script and owner has a thread to itself from the beginning.
+ * An owner with several such threads waits until one of them is free. A thread whose call exceeds its
  * limit and does not return is ended. Calls of a script and owner that exceeded the limit lately go to the quarantine, which
  * has a thread of its own; calls are traced there, to know the line where one hangs.
  */
@@ -27,7 +28,7 @@ export class Pool implements ThreadOwner {
   readonly #options: PoolOptions;
   readonly #threads: ThreadManager;
   readonly #room: ScriptAdmission;
-  readonly #queue = new FairScriptQueue((job) => this.#isDoubtful(job));
+  readonly #queue = new FairScriptQueue((job) => this.#prospect(job));
   readonly #quarantine: Quarantine;
   readonly #held = new HeldThreads<ScriptThread>();
   /** Milliseconds after which a call takes long. */
@@ -104,6 +105,9 @@ export class Pool implements ThreadOwner {
 
   answered(job: ScriptCall, answer: string, milliseconds: number): void {
     const overran = isOverrun(answer);
+    const isSlow = milliseconds >= this.#patience;
+    // Others may have been slow because the machine is busy: those only if they are seen to be, by `#check`.
+    if (isSlow && this.#held.isDear(job, this.#now)) this.#held.tookLong(job, this.#now);
     if (job.scope !== null) {
       this.#options.metrics.called(answer, milliseconds);
       job.compiled.proven = !overran;
@@ -170,17 +174,17 @@ export class Pool implements ThreadOwner {
     }
   }
 
-  /** Whether it may take long. */
-  #isDoubtful(job: ScriptCall): boolean {
+  #prospect(job: ScriptCall): Prospect {
     const now = this.#now;
-    if (this.#held.isDear(job, now)) return true;
-    return !job.compiled.proven && !this.#quarantine.isWell(job, now);
+    if (this.#held.isDear(job, now)) return 'long';
+    return job.compiled.proven || this.#quarantine.isWell(job, now) ? 'soon' : 'unknown';
   }
 
   #pump(): void {
     if (this.#closed) return;
     this.#runFast();
     this.#runSlow();
+    while (this.#runDear());
     this.#threads.ensureThreads();
     const busy =
       this.#quarantine.size > 0 || [...this.#threads.threads].some((thread) => thread.busy);
@@ -194,7 +198,7 @@ export class Pool implements ThreadOwner {
     const jobs = this.#nextJobs(idle.length);
     if (jobs.length === 0) return;
     this.#fast = thread;
-    thread.run(jobs, this.#options.clock.now(), false);
+    thread.run(jobs, this.#options.clock.now());
   }
 
   /** If several calls hang, the last thread is for those that are likely to end soon. */
@@ -227,7 +231,20 @@ export class Pool implements ThreadOwner {
     const job = this.#nextSlow();
     if (job === undefined) return;
     this.#slowRunner = thread;
-    thread.run([job], this.#options.clock.now(), true);
+    thread.run([job], this.#options.clock.now(), { traced: true });
+  }
+
+  /** A call that is likely to take long is not for the thread that all others wait for. False if none could begin. */
+  #runDear(): boolean {
+    const { idle } = this.#threads;
+    const thread = idle.at(-1);
+    if (thread === undefined || idle.length < 2) return false;
+    const now = this.#now;
+    const job = this.#queue.takeDear((waiting) => this.#isFast(waiting, now));
+    if (job === undefined) return false;
+    this.#hold(thread, job.owner);
+    thread.run([job], this.#options.clock.now(), { isAlone: true });
+    return true;
   }
 
   #nextSlow(): ScriptCall | undefined {
@@ -264,9 +281,14 @@ export class Pool implements ThreadOwner {
 
   #setAside(thread: ScriptThread, job: ScriptCall): void {
     this.#fast = undefined;
-    this.#held.add(thread, job, this.#now);
-    this.#queue.holds(job.owner, this.#held.of(job.owner));
+    this.#held.tookLong(job, this.#now);
+    this.#hold(thread, job.owner);
     this.#requeue(thread.takeBack());
+  }
+
+  #hold(thread: ScriptThread, owner: string): void {
+    this.#held.add(thread, owner);
+    this.#queue.holds(owner, this.#held.of(owner));
   }
 
   #endOverrun(thread: ScriptThread, job: ScriptCall): void {

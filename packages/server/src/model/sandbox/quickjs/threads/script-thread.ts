@@ -49,6 +49,7 @@ export class ScriptThread {
   #closedAt: number | undefined;
   #used = 0;
   #traced = false;
+  #isAlone = false;
   #started = false;
 
   constructor(wasm: WebAssembly.Module, limits: VmLimits, owner: ThreadOwner) {
@@ -79,7 +80,7 @@ export class ScriptThread {
 
   /** It is reserved for a single call that takes long, or may. */
   get setAside(): boolean {
-    return this.#state === 'busy' && (this.#traced || this.#closedAt !== undefined);
+    return this.#state === 'busy' && (this.#isAlone || this.#closedAt !== undefined);
   }
 
   /** Its calls are traced. */
@@ -97,11 +98,16 @@ export class ScriptThread {
     return this.#progress.line;
   }
 
-  /** Gives it a batch. It has to be idle. */
-  run(jobs: readonly ScriptCall[], now: number, traced: boolean): void {
+  /** Gives it a batch; `isAlone`: of one call that may take long. It has to be idle. */
+  run(
+    jobs: readonly ScriptCall[],
+    now: number,
+    { traced = false, isAlone = traced }: { traced?: boolean; isAlone?: boolean } = {},
+  ): void {
     this.#state = 'busy';
     this.#jobs = jobs;
     this.#traced = traced;
+    this.#isAlone = isAlone;
     this.#closedAt = undefined;
     this.#seen = { begun: 0, at: 0, cpu: undefined };
     this.#progress.openBatch();
