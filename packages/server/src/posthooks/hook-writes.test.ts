@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { PrivilegedContexts } from '../commands/privileged-contexts.js';
 import { type TestApp, testApp } from '../commands/test-app.fixture.js';
 import type { OutboxEntry } from '../commands/write/outbox-entry.js';
@@ -137,6 +137,20 @@ test('[HRD1] what was deleted since the hook ran is not updated and not removed'
   expect(outcomes.at(-1)).toEqual({ kind: 'erased' });
   expect((await run.app.store.get('/notes/kept'))?.data.n).toBe(7);
   expect((await run.app.store.get('/notes/gone'))?.rev).toBe(2);
+});
+
+test('[POST13] the objects of a part are read one after the other, with time for others in between', async () => {
+  const run = await openRun();
+  const { objects } = run.app.services;
+  const rs = Array.from({ length: 30 }, (_, n) => `/notes/large${n}`);
+  for (const r of rs) await run.app.send(amal, { cmd: 'create', r, body: {} });
+  const updates: ScriptEffect[] = rs.map((r) => ['update', r, { n: 7 }]);
+  const pauses = vi.spyOn(objects, 'timeFor');
+  const outcomes = await run.all([...updates, ...creations(80)], async () => {
+    objects.modelsReplaced(new Set(['notes']));
+  });
+  expect(outcomes.at(-1)).toEqual({ kind: 'erased' });
+  expect(pauses.mock.calls.slice(0, 30)).toEqual(rs.map(() => ['uid amal']));
 });
 
 test('[HRD1] one that never was, or that the run itself removed before, is refused', async () => {

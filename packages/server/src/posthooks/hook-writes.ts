@@ -86,19 +86,20 @@ export class HookWrites {
     entry: OutboxEntry,
     [part = '', ...others]: readonly string[],
   ): Promise<JobOutcome> {
-    this.#spread.set(job.r, jobOwner(entry));
+    const owner = jobOwner(entry);
+    this.#spread.set(job.r, owner);
     const record = await this.#options.services.objects.head(part);
     const data = record && !record.deleted ? record.data : undefined;
     if (!data || !fits(partSchema, data)) {
       return { kind: 'failed', reason: `it has lost its part ${part}`, final: true };
     }
-    const effects = await this.#lasting(JSON.parse(data.effects) as readonly ScriptEffect[]);
+    const effects = await this.#lasting(JSON.parse(data.effects) as readonly ScriptEffect[], owner);
     const isLast = others.length === 0;
     const result = await this.#commit(entry, effects, {
       requests: isLast ? [] : [this.#options.progress(job, { parts: others })],
       erases: isLast ? [part, job.r] : [part],
     });
-    if (result.kind === 'refused') return await this.#refused(result);
+    if (result.kind === 'refused') return await this.#refused(result, owner);
     if (result.kind === 'committed') {
       if (!isLast) return { kind: 'continued' };
       this.#spread.delete(job.r);
@@ -163,17 +164,26 @@ export class HookWrites {
    * Without updates and deletions of objects that were deleted since the hook ran: there is nothing
    * left to do, and the hook is not executed again to learn of it.
    */
-  async #lasting(effects: readonly ScriptEffect[]): Promise<readonly ScriptEffect[]> {
-    const heads = await this.#options.services.objects.heads(effects.map(([, r]) => r));
+  async #lasting(
+    effects: readonly ScriptEffect[],
+    owner: string,
+  ): Promise<readonly ScriptEffect[]> {
+    const { objects } = this.#options.services;
+    const rs = effects.map(([, r]) => r);
+    // Each may be a megabyte.
+    const heads = await objects.heads(rs, () => objects.timeFor(owner));
     return effects.filter(([kind], index) => {
       return (kind !== 'update' && kind !== 'remove') || !heads[index]?.deleted;
     });
   }
 
   /** A part that was refused because an object was deleted just now is written without it. */
-  async #refused({ effect, error }: Extract<Committed, { kind: 'refused' }>): Promise<JobOutcome> {
+  async #refused(
+    { effect, error }: Extract<Committed, { kind: 'refused' }>,
+    owner: string,
+  ): Promise<JobOutcome> {
     const isGone = error instanceof ProtocolError && error.code === 410;
-    if (effect && isGone && (await this.#lasting([effect])).length === 0) {
+    if (effect && isGone && (await this.#lasting([effect], owner)).length === 0) {
       return { kind: 'continued' };
     }
     return failureOf(effect, error);

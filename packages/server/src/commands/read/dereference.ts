@@ -96,7 +96,7 @@ function replaced(field: Field, value: JsonValue, found: Shown, room: Room): Jso
   return value;
 }
 
-/** Each may be a megabyte, and is read with the others of its portion in one turn. */
+/** Each may be a megabyte, and is kept until the others of its portion are shown. */
 const loadedTogether = 8;
 
 async function loadTargets(
@@ -108,6 +108,7 @@ async function loadTargets(
   for (const known of found.values()) for (const r of known.keys()) rs.add(r);
   const all = [...rs];
   const slice = new Slice(context.services.platform.clock);
+  const pause = () => (slice.isOver ? slice.rest() : undefined);
   let left = readBytes(context.services.limits);
   for (let index = 0; index < all.length; index += loadedTogether) {
     const portion = all.slice(index, index + loadedTogether);
@@ -115,13 +116,13 @@ async function loadTargets(
       show(found, new Map(portion.map((r) => [r, tooLarge])));
       continue;
     }
-    const targets = await load(context, portion);
+    const targets = await load(context, portion, pause);
     const bytes = targets.reduce((sum, [, object]) => sum + estimateBytes(object?.data), 0);
     left -= bytes;
     await showTargets(context, { found, command, targets });
     await chargeFor(context, bytes);
     assertAwaited(context);
-    if (slice.isOver) await slice.rest();
+    await pause();
   }
 }
 
@@ -181,9 +182,10 @@ function targetsShown(
 async function load(
   context: CommandContext,
   rs: readonly string[],
+  pause: () => Promise<void> | undefined,
 ): Promise<[string, StoredObject | undefined][]> {
   const known = rs.filter((r) => modelOfObject(context, r));
-  const objects = await context.services.objects.heads(known);
+  const objects = await context.services.objects.heads(known, pause);
   await lookupsSettled(
     context,
     known.map((r) => modelOfObject(context, r)),
