@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
 import type { JsonObject } from '@really/protocol';
-import type { Config } from '../../app/config/config-definition.js';
 import { serverUrl } from '../../app/config/operator-access.js';
 import { withSecret } from '../../app/config/selected-apps.js';
 import { mintToken } from '../../app/offline/mint-token.js';
@@ -19,25 +18,22 @@ const tokenLife = 60 * 60 * 1000;
 export async function bench(options: ProgramOptions): Promise<ExitCode> {
   // Commander has parsed and validated the options.
   const given = options as unknown as BenchOptions;
-  const chosen = { ...given, url: given.url ?? serverUrl(folderConfig(options)) };
+  const { port } = options;
+  const url = given.url ?? serverUrl(configInForce('development', { port }));
+  const chosen = { ...given, url };
   const clients: BenchClient[] = [];
   try {
-    printLine(`opening ${chosen.connections} connections to ${chosen.url}`);
+    printLine(`opening ${chosen.connections} connections to ${url}`);
     await connectAll(chosen, clients);
     const results = await measureAll(chosen, clients);
     process.stdout.write(benchReport(results));
     reportLimited(results);
     return 0;
   } catch (error) {
-    throw new StartError([`the benchmark of ${chosen.url} stopped: ${reasonOf(error)}`], error);
+    throw new StartError([`the benchmark of ${url} stopped: ${reasonOf(error)}`], error);
   } finally {
     for (const client of clients) client.close();
   }
-}
-
-/** The flags that select the server of the current folder. */
-function folderConfig({ port }: ProgramOptions): Config {
-  return configInForce('development', { port });
 }
 
 type BenchTarget = BenchOptions & { readonly url: string };
@@ -71,16 +67,16 @@ async function measureAll(
   options: BenchOptions,
   clients: readonly BenchClient[],
 ): Promise<Measured[]> {
-  const { time, r, body, op } = options;
-  const run = (name: string, operation: (client: BenchClient) => () => Promise<unknown>) => {
+  const { time, inFlight, r, body, op } = options;
+  const run = (name: string, message: JsonObject) => {
     const workers = clients.flatMap((client) =>
-      Array.from({ length: options.inFlight }, () => operation(client)),
+      Array.from({ length: inFlight }, () => () => client.request(message)),
     );
-    return measure({ name, concurrency: workers, time });
+    return measure(name, workers, time);
   };
-  const results = [await run('ping', (client) => () => client.request({ cmd: 'ping' }))];
+  const results = [await run('ping', { cmd: 'ping' })];
   if (r === undefined) return results;
-  results.push(await run('create', (client) => () => client.request({ cmd: 'create', r, body })));
+  results.push(await run('create', { cmd: 'create', r, body }));
   if (op !== undefined) results.push(...(await measureUpdates(options, clients, op)));
   return results;
 }
@@ -92,69 +88,50 @@ async function measureUpdates(
   op: JsonObject,
 ): Promise<Measured[]> {
   const pushes: number[] = [];
-  const owned = await Promise.all(
-    clients.map((client) => OwnObject.create(client, { r, body, op, pushes })),
+  const updates = await Promise.all(
+    clients.map((client) => updateOf(client, { r, body, op, pushes })),
   );
-  const workers = owned.flatMap((ownedObject) =>
-    Array.from({ length: inFlight }, () => () => ownedObject.update()),
-  );
+  const workers = updates.flatMap((update) => Array.from({ length: inFlight }, () => update));
   const begun = performance.now();
-  const updates = await measure({ name: 'update', concurrency: workers, time });
+  const updated = await measure('update', workers, time);
   // An answer to a ping comes after the pushes that were under way.
   await Promise.all(clients.map((client) => client.request({ cmd: 'ping' })));
   const seconds = (performance.now() - begun) / 1000;
-  return [
-    updates,
-    { name: 'write to push', seconds, latencies: pushes.sort((a, b) => a - b), limited: 0 },
-  ];
+  const latencies = pushes.sort((a, b) => a - b);
+  return [updated, { name: 'write to push', seconds, latencies, limited: 0 }];
 }
 
-/** An object that one connection created, is subscribed to, and updates. */
-class OwnObject {
-  readonly #client: BenchClient;
-  readonly #r: string;
-  readonly #op: JsonObject;
-  #rev = 1;
+/**
+ * Creates an object, subscribes to it, and resolves with what updates it. `pushes`: gets the
+ * milliseconds from each update to its push.
+ */
+async function updateOf(
+  client: BenchClient,
+  { r, body, op, pushes }: { r: string; body: JsonObject; op: JsonObject; pushes: number[] },
+): Promise<() => Promise<void>> {
+  const created = await client.request({ cmd: 'create', r, body });
+  const own = String(created.body?._r);
   /** Send times of the updates whose pushes have not arrived: pushes come in this order. */
-  readonly #sent: number[] = [];
-
-  private constructor(client: BenchClient, r: string, op: JsonObject) {
-    this.#client = client;
-    this.#r = r;
-    this.#op = op;
-  }
-
-  static async create(
-    client: BenchClient,
-    { r, body, op, pushes }: { r: string; body: JsonObject; op: JsonObject; pushes: number[] },
-  ): Promise<OwnObject> {
-    const created = await client.request({ cmd: 'create', r, body });
-    const own = new OwnObject(client, String(created.body?._r), op);
-    client.onPush = (push) => own.#onPush(push.evt, pushes);
-    const subscriptions = [{ r: own.#r, rev: 1 }];
-    await client.request({ cmd: 'subscribe', body: { subscriptions } });
-    return own;
-  }
-
-  async update(): Promise<void> {
+  const waiting: number[] = [];
+  client.onPush = ({ evt }) => {
+    const sent = evt === 'updated' ? waiting.shift() : undefined;
+    if (sent !== undefined) pushes.push(performance.now() - sent);
+  };
+  await client.request({ cmd: 'subscribe', body: { subscriptions: [{ r: own, rev: 1 }] } });
+  let known = 1;
+  return async () => {
     const sent = performance.now();
-    this.#sent.push(sent);
-    const body = { ops: [this.#op] };
-    const message = { cmd: 'update', r: this.#r, rev: this.#rev, body };
+    waiting.push(sent);
+    const message = { cmd: 'update', r: own, rev: known, body: { ops: [op] } };
     try {
-      const { rev = 0 } = await this.#client.request(message);
-      this.#rev = Math.max(this.#rev, rev);
+      const { rev = 0 } = await client.request(message);
+      known = Math.max(known, rev);
     } catch (error) {
       // Refused updates are not pushed.
-      this.#sent.splice(this.#sent.indexOf(sent), 1);
+      waiting.splice(waiting.indexOf(sent), 1);
       throw error;
     }
-  }
-
-  #onPush(evt: string | undefined, pushes: number[]): void {
-    const sent = evt === 'updated' ? this.#sent.shift() : undefined;
-    if (sent !== undefined) pushes.push(performance.now() - sent);
-  }
+  };
 }
 
 function reasonOf(error: unknown): string {

@@ -11,15 +11,12 @@ export interface Measured {
   readonly limited: number;
 }
 
-export interface Load {
-  readonly name: string;
-  readonly concurrency: readonly (() => Promise<unknown>)[];
-  /** Milliseconds. */
-  readonly time: number;
-}
-
-/** Runs the operations of every worker one after the other until the time is up. Rejects with the first failure. */
-export async function measure({ name, concurrency: workers, time }: Load): Promise<Measured> {
+/** Runs the operations of every worker one after the other for `time` ms. Rejects with the first failure. */
+export async function measure(
+  name: string,
+  workers: readonly (() => Promise<unknown>)[],
+  time: number,
+): Promise<Measured> {
   const latencies: number[] = [];
   let limited = 0;
   const begun = performance.now();
@@ -29,9 +26,12 @@ export async function measure({ name, concurrency: workers, time }: Load): Promi
       for (let from = performance.now(); from < end; ) {
         const wait = await allowed(operation);
         const to = performance.now();
-        if (wait === 0) latencies.push(to - from);
-        else limited += 1;
-        if (wait > 0) await pause(Math.min(wait * 1000, Math.max(0, end - to)));
+        if (wait === 0) {
+          latencies.push(to - from);
+        } else {
+          limited += 1;
+          await pause(Math.min(wait * 1000, Math.max(0, end - to)));
+        }
         from = performance.now();
       }
     }),
