@@ -1,6 +1,8 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 
 export interface HttpQuery {
   readonly method: string;
@@ -22,40 +24,22 @@ const timeout = 10_000;
  * Requests a response that arrives line by line, without a time limit. Resolves with the status; passes on lines of a
  * 200 only. Rejects if there is no response, or it breaks off.
  */
-export function requestLines(question: HttpQuery, take: (line: string) => void): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const request = open(question, {}, (response) => {
-      response.on('error', reject);
-      if (response.statusCode !== 200) {
-        response.resume();
-        response.on('end', () => resolve(response.statusCode ?? 0));
-        return;
-      }
-      const lines = createInterface({ input: response });
-      lines.on('line', take);
-      lines.on('close', () => resolve(200));
-    });
-    request.on('error', reject);
-    request.end();
-  });
+export async function requestLines(
+  question: HttpQuery,
+  take: (line: string) => void,
+): Promise<number> {
+  const response = await responseTo(question);
+  const { statusCode = 0 } = response;
+  if (statusCode === 200) createInterface({ input: response }).on('line', take);
+  else response.resume();
+  await finished(response);
+  return statusCode;
 }
 
 /** Sends an HTTP request. (`fetch` cannot send another host than its URL has.) */
-export function sendRequest(question: HttpQuery): Promise<HttpReply> {
-  return new Promise((resolve, reject) => {
-    const options = { signal: AbortSignal.timeout(timeout) };
-    const request = open(question, options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, text });
-      });
-    });
-    request.on('error', reject);
-    request.end();
-  });
+export async function sendRequest(question: HttpQuery): Promise<HttpReply> {
+  const response = await responseTo(question, AbortSignal.timeout(timeout));
+  return { status: response.statusCode ?? 0, text: await text(response) };
 }
 
 /** Throws a readable error if an operator's request was refused. */
@@ -66,13 +50,14 @@ export function assertAnswered(url: string, status: number): void {
   if (status < 200 || status > 299) throw new Error(`the server at ${url} answered ${status}`);
 }
 
-function open(
+function responseTo(
   { method, url, headers, host }: HttpQuery,
-  options: { readonly signal?: AbortSignal },
-  answered: (response: IncomingMessage) => void,
-): ClientRequest {
+  signal?: AbortSignal,
+): Promise<IncomingMessage> {
   const send = url.startsWith('https:') ? httpsRequest : httpRequest;
   const named = host === undefined ? {} : { host };
-  const all = { ...options, method, headers: { ...headers, ...named }, servername: host };
-  return send(url, all, answered);
+  const options = { signal, method, headers: { ...headers, ...named }, servername: host };
+  return new Promise((resolve, reject) => {
+    send(url, options, resolve).on('error', reject).end();
+  });
 }
