@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../app/config/config-definition.js';
 import type { Mode } from '../app/config/config-keys.js';
 import { type RunningServer, startServer } from '../app/serve/server.js';
@@ -18,26 +19,17 @@ export async function serve(
   const config = configInForce(mode, options);
   const log = openLog(mode, config.values['log.level'], options.verbose === true);
   logStrayErrors(log);
-  const starting = startServer(config, { log, force: options.force === true });
-  // Nothing was served yet, and data on disk survives a kill.
-  const begun = await Promise.race([
-    signals.requested.then(() => 'stopped' as const),
-    settle(starting),
-  ]);
-  if (begun === 'stopped') return await exit(0);
-  if (!begun.ok) return await exit(reportStartError(begun.error, options.verbose === true));
-  reportReady(config, begun.value, log);
-  onHangup(() => reread(config, begun.value, log));
-  return await exit(await stopWhenAsked(begun.value, signals, log));
-}
-
-type Settled<T> = { ok: true; value: T } | { ok: false; error: unknown };
-
-function settle<T>(promise: Promise<T>): Promise<Settled<T>> {
-  return promise.then(
-    (value) => ({ ok: true, value }),
-    (error: unknown) => ({ ok: false, error }),
-  );
+  try {
+    const starting = startServer(config, { log, force: options.force === true });
+    const server = await Promise.race([starting, signals.requested.then(() => undefined)]);
+    // Nothing was served yet, and data on disk survives a kill.
+    if (!server) return await exit(0);
+    reportReady(config, server, log);
+    onHangup(() => reread(config, server, log));
+    return await exit(await stopWhenAsked(server, signals, log));
+  } catch (error) {
+    return await exit(reportStartError(error, options.verbose === true));
+  }
 }
 
 /** Rule CLI1: the one line with the URL on stdout. */
@@ -53,34 +45,32 @@ async function stopWhenAsked(
 ): Promise<ExitCode> {
   const signal = await signals.requested;
   log.info({ signal }, 'stopping');
-  const ended = await Promise.race([
-    settle(server.close()),
-    signals.insisted.then(() => 'insisted' as const),
-    after(stopTime).then(() => 'late' as const),
-  ]);
-  if (ended === 'insisted') return 1;
-  if (ended === 'late') {
-    printLine('it did not stop in time and was ended');
-    return 1;
+  try {
+    const ended = await Promise.race([
+      server.close().then(() => 'stopped' as const),
+      signals.insisted.then(() => 'insisted' as const),
+      pause(stopTime, 'late' as const),
+    ]);
+    if (ended === 'late') printLine('it did not stop in time and was ended');
+    if (ended !== 'stopped') return 1;
+    log.info({}, 'stopped');
+    return 0;
+  } catch (error) {
+    return reportError(error, true);
   }
-  if (!ended.ok) return reportError(ended.error, true);
-  log.info({}, 'stopped');
-  return 0;
 }
 
 /** Reads certificates and models again. */
 function reread({ values }: Config, server: RunningServer, log: ProgramLog): void {
-  if (values['tls.cert'] !== undefined) rereadCertificates(server, log);
-  void server.reloadModels();
-}
-
-function rereadCertificates(server: RunningServer, log: ProgramLog): void {
   try {
-    server.rereadCertificates();
-    log.info({}, 'read the certificates again');
+    if (values['tls.cert'] !== undefined) {
+      server.rereadCertificates();
+      log.info({}, 'read the certificates again');
+    }
   } catch (err) {
     log.error({ err }, 'the certificates could not be read again; the old ones stay');
   }
+  void server.reloadModels();
 }
 
 /**
@@ -101,10 +91,6 @@ async function exit(code: ExitCode): Promise<ExitCode> {
   const written = [process.stdout, process.stderr].map(
     (stream) => new Promise<void>((resolve) => stream.write('', () => resolve())),
   );
-  await Promise.race([Promise.all(written), after(500)]);
+  await Promise.race([Promise.all(written), pause(500)]);
   process.exit(code);
-}
-
-function after(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
