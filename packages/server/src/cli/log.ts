@@ -1,7 +1,6 @@
 import {
   type DestinationStream,
   type LevelWithSilent,
-  type Logger,
   pino,
   stdSerializers,
   stdTimeFunctions,
@@ -37,7 +36,9 @@ export function openLog(mode: Mode, level: LevelWithSilent, verbose = false): Pr
     mode === 'production' ? linesTo(process.stdout) : prettyLines(process.stderr),
   );
   const loud = logger.child({}, { level: 'info' });
-  return { ...over(logger), notice: (fields, message) => loud.info(fields, message) };
+  return Object.assign(logger, {
+    notice: (fields: object, message: string) => loud.info(fields, message),
+  });
 }
 
 /**
@@ -81,14 +82,4 @@ function prettyLines(stream: NodeJS.WriteStream): DestinationStream {
 /** Escapes line breaks and terminal escapes in text from clients, so that they cannot forge log lines. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}|\u2028|\u2029/gu, (sign) => JSON.stringify(sign).slice(1, -1));
-}
-
-function over(logger: Logger): Log {
-  return {
-    debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => logger.warn(fields, message),
-    error: (fields, message) => logger.error(fields, message),
-    child: (fields) => over(logger.child(fields)),
-  };
 }
