@@ -28,10 +28,11 @@ function linesOf(model: Model): string[] {
   }
   const lookups = [...model.lookups.values()].filter(({ name }) => used.has(name));
   const width = Math.max(0, ...lookups.map(({ name }) => name.length));
+  const labelWidth = Math.max(...rules.map((rule) => labelOf(rule).length));
   return [
     collectionPath(model.names),
     ...lookups.map((lookup) => `  looks up ${lookup.name.padEnd(width)}  ${describe(lookup)}`),
-    ...rules.flatMap((rule) => ruleLines(rule, Math.max(...rules.map(labelOf).map(lengthOf)))),
+    ...rules.flatMap((rule) => ruleLines(rule, labelWidth)),
   ];
 }
 
@@ -56,10 +57,6 @@ function ruleLines(rule: ExplainedRule, labelWidth: number): string[] {
 
 function labelOf({ right, field }: ExplainedRule): string {
   return field === undefined ? right : `${right} of ${field}`;
-}
-
-function lengthOf({ length }: string): number {
-  return length;
 }
 
 function whenOf({ right, field }: ExplainedRule, { cost, lookups }: RulePart): string {
