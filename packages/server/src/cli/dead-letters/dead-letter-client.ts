@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import type { OperatorAccess } from '../../app/config/operator-access.js';
 import { jsonIn } from '../../app/config/read-text.js';
-import { assertAnswered, type HttpReply, sendRequest } from '../http-request.js';
+import { assertAnswered, sendRequest } from '../http-request.js';
 
 export interface ListedDeadLetter {
   readonly id: string;
@@ -51,23 +51,18 @@ export class DeadLetterClient {
     method: string,
     path: string,
   ): Promise<{ readonly found: boolean; readonly body?: JsonObject | undefined }> {
-    const { status, text } = await this.#send(method, path);
+    const { host, secret } = this.#access;
+    const url = `${this.#url}/_dead-letters${path}`;
+    const question = { method, url, host, headers: { 'X-Really-Secret': secret } };
+    const { status, text } = await sendRequest(question).catch((cause: unknown) => {
+      throw new Error(`there is no response from ${this.#url} (--url says where the server is)`, {
+        cause,
+      });
+    });
     if (status === 404) return { found: false };
     assertAnswered(this.#url, status);
     const body = jsonIn(text);
     return { found: true, body: isJsonObject(body) ? body : undefined };
-  }
-
-  async #send(method: string, path: string): Promise<HttpReply> {
-    const { host, secret } = this.#access;
-    const url = `${this.#url}/_dead-letters${path}`;
-    try {
-      return await sendRequest({ method, url, host, headers: { 'X-Really-Secret': secret } });
-    } catch (cause) {
-      throw new Error(`there is no response from ${this.#url} (--url says where the server is)`, {
-        cause,
-      });
-    }
   }
 }
 
