@@ -1,13 +1,12 @@
-import { appConfig } from '../app/config/selected-apps.js';
 import { backUpApp } from '../app/offline/back-up-app.js';
 import { quantity } from '../platform/quantity.js';
-import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
-import { openProgress } from './progress/progress.js';
+import { appConfigInForce, type ProgramOptions } from './config-flags.js';
+import { openProgress } from './progress.js';
 import { type ExitCode, printLine } from './report-error.js';
 
 /** `really backup FILE`: a copy of the database that a server can be started on. */
-export async function runBackup(file = '', options: ProgramOptions): Promise<ExitCode> {
-  const config = appConfig(configInForce('production', options), appFlagOf(options));
+export async function runBackup(file: string, options: ProgramOptions): Promise<ExitCode> {
+  const config = appConfigInForce(options);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => stop.abort(`it was stopped by ${signal}`));

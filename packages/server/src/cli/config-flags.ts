@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject } from '@really/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { readConfig } from '../app/config/config.js';
 import type { Config } from '../app/config/config-definition.js';
@@ -9,6 +10,9 @@ import {
   type Setting,
   settings,
 } from '../app/config/config-keys.js';
+import { parseDuration } from '../app/config/config-types.js';
+import { jsonIn } from '../app/config/read-text.js';
+import { appConfig } from '../app/config/selected-apps.js';
 
 /** Options of a command, as parsed by commander. */
 export type ProgramOptions = Readonly<Record<string, unknown>>;
@@ -53,9 +57,28 @@ export function addUrlFlag(command: Command): Command {
   });
 }
 
+/** The value of a flag that is a JSON object. */
+export function objectFlag(given: string): JsonObject {
+  const value = jsonIn(given);
+  if (isJsonObject(value)) return value;
+  throw new InvalidArgumentError('expected a JSON object');
+}
+
+/** Reads a flag that is a duration, as milliseconds. */
+export const durationFlag = (example: string) => (given: string) => {
+  const ms = parseDuration(given);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError(`expected a duration such as ${example}`);
+};
+
 /** The value of `--app`. */
 export function appFlagOf({ app }: ProgramOptions): string | undefined {
   return typeof app === 'string' ? app : undefined;
+}
+
+/** The configuration of the app that `--app` names, or of the only one. */
+export function appConfigInForce(options: ProgramOptions): Config {
+  return appConfig(configInForce('production', options), appFlagOf(options));
 }
 
 /** The configuration of the current folder with these flags. */

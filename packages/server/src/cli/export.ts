@@ -1,20 +1,16 @@
 import { ConfigError } from '../app/config/config.js';
-import { appConfig } from '../app/config/selected-apps.js';
 import { type ExportResult, exportApp, exportAppToFile } from '../app/offline/export-app.js';
 import { StartError } from '../app/start-error.js';
 import { quantity } from '../platform/quantity.js';
 import type { LineSink } from '../transfer/export-store.js';
-import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
-import { openProgress } from './progress/progress.js';
+import { appConfigInForce, type ProgramOptions } from './config-flags.js';
+import { openProgress } from './progress.js';
 import { type ExitCode, printLine } from './report-error.js';
 
 /** `really export [FILE]`: the data as lines of JSON. `-` is stdout, as it is stdin for an import. */
-export async function runExport(
-  given: string | undefined,
-  options: ProgramOptions,
-): Promise<ExitCode> {
-  const file = given === '-' ? undefined : given;
-  const config = appConfig(configInForce('production', options), appFlagOf(options));
+export async function runExport(given: unknown, options: ProgramOptions): Promise<ExitCode> {
+  const file = typeof given === 'string' && given !== '-' ? given : undefined;
+  const config = appConfigInForce(options);
   const resume = options.resume === true;
   const force = options.force === true;
   if (file === undefined && (resume || force))

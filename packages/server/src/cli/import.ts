@@ -1,15 +1,14 @@
 import { ConfigError } from '../app/config/config.js';
-import { appConfig } from '../app/config/selected-apps.js';
 import { importApp } from '../app/offline/import-app.js';
 import { quantity } from '../platform/quantity.js';
 import type { Imported } from '../transfer/import-store.js';
-import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
-import { openProgress } from './progress/progress.js';
+import { appConfigInForce, type ProgramOptions } from './config-flags.js';
+import { openProgress } from './progress.js';
 import { type ExitCode, printLine } from './report-error.js';
 
 /** `really import FILE`: imports the file of an export. */
-export async function runImport(file = '', options: ProgramOptions): Promise<ExitCode> {
-  const config = appConfig(configInForce('production', options), appFlagOf(options));
+export async function runImport(file: string, options: ProgramOptions): Promise<ExitCode> {
+  const config = appConfigInForce(options);
   const skip = options.skipExisting === true;
   const replace = options.replace === true;
   if (skip && replace) {

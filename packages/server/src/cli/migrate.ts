@@ -8,7 +8,7 @@ import { StoreInUse } from '../store/store-errors.js';
 import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
 import { migrateOnServer } from './migrate-on-server.js';
 import { MigrationReport } from './migration-report.js';
-import { openProgress } from './progress/progress.js';
+import { openProgress } from './progress.js';
 import type { ExitCode } from './report-error.js';
 
 /**

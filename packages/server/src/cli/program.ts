@@ -52,14 +52,6 @@ const groups: Readonly<Record<string, string>> = {
 
 const whichApp = ['--app <CLIENTID>', 'which app, if the server has several'] as const;
 
-const templateOption = () =>
-  new Option('--template <NAME>', 'plain, a page without a build, or react, a bundled one')
-    .choices(templates)
-    .default('plain');
-
-const textOf = (argument: unknown): string | undefined =>
-  typeof argument === 'string' ? argument : undefined;
-
 const deadLetter = (
   action: string,
   text: string,
@@ -80,7 +72,12 @@ const commands: readonly ProgramCommand[] = [
     name: 'init',
     text: 'make a new app: models, configuration, a live page',
     argument: ['<DIR>', 'an empty or new folder'],
-    flags: (command) => command.addOption(templateOption()),
+    flags: (command) =>
+      command.addOption(
+        new Option('--template <NAME>', 'plain, a page without a build, or react, a bundled one')
+          .choices(templates)
+          .default('plain'),
+      ),
     run: async ({ template }, dir) =>
       (await import('./init.js')).init(String(dir), template as Template),
   },
@@ -160,7 +157,7 @@ const commands: readonly ProgramCommand[] = [
       ['--force', 'replace an existing FILE'],
     ],
     settings: ['data', 'store'],
-    run: async (options, file) => (await import('./export.js')).runExport(textOf(file), options),
+    run: async (options, file) => (await import('./export.js')).runExport(file, options),
   },
   {
     name: 'import',
@@ -172,7 +169,7 @@ const commands: readonly ProgramCommand[] = [
       ['--replace', 'replace existing objects with other content'],
     ],
     settings: ['models', 'data', 'store'],
-    run: async (options, file) => (await import('./import.js')).runImport(textOf(file), options),
+    run: async (options, file) => (await import('./import.js')).runImport(String(file), options),
   },
   {
     name: 'backup',
@@ -180,7 +177,7 @@ const commands: readonly ProgramCommand[] = [
     argument: ['<FILE>', 'where to'],
     options: [whichApp, ['--force', 'replace an existing FILE']],
     settings: ['data', 'store'],
-    run: async (options, file) => (await import('./backup.js')).runBackup(textOf(file), options),
+    run: async (options, file) => (await import('./backup.js')).runBackup(String(file), options),
   },
   deadLetter('list', 'print them, the newest first'),
   deadLetter('show', 'print one in full, as JSON', ['<ID>', 'its id']),

@@ -1,7 +1,6 @@
-import { inexactIn, isJsonObject, type JsonObject, parseR } from '@really/protocol';
+import { inexactIn, type JsonObject, parseR } from '@really/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseDuration } from '../app/config/config-types.js';
-import { jsonIn } from '../app/config/read-text.js';
+import { durationFlag, objectFlag } from './config-flags.js';
 
 export interface TokenOptions {
   readonly uid: string;
@@ -20,7 +19,11 @@ export function addTokenOptions(command: Command): Command {
     .requiredOption('--uid <UID>', 'uid of the user', parseUid)
     .option('--r <R>', "the R of the user's own object", parseOwnR)
     .option('--data <JSON>', 'a JSON object that rules and hooks see as auth.data', parseData)
-    .option('--expires <DURATION>', 'lifetime, such as 1d; default: for ever', parseLife)
+    .option(
+      '--expires <DURATION>',
+      'lifetime, such as 1d; default: for ever',
+      durationFlag('90s, 12h or 1d'),
+    )
     .option('--admin', 'all rights: for operators, and logged')
     .option('--auth-type <TYPE>', 'what rules and hooks see as auth.authType');
 }
@@ -39,18 +42,10 @@ function parseOwnR(given: string): string {
 }
 
 function parseData(given: string): JsonObject {
-  const data = jsonIn(given);
-  if (!isJsonObject(data)) throw new InvalidArgumentError('expected a JSON object');
+  const data = objectFlag(given);
   const path = inexactIn(data)?.slice(1);
   if (path !== undefined) {
     throw new InvalidArgumentError(`expected a number that is kept exactly for ${path}`);
   }
   return data;
-}
-
-function parseLife(given: string): number {
-  const ms = parseDuration(given);
-  if (ms === undefined)
-    throw new InvalidArgumentError('expected a duration such as 90s, 12h or 1d');
-  return ms;
 }

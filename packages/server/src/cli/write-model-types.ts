@@ -1,17 +1,16 @@
 import { relative } from 'node:path';
 import { ConfigError } from '../app/config/config.js';
 import type { Config } from '../app/config/config-definition.js';
-import { appConfig } from '../app/config/selected-apps.js';
 import { modelTypes } from '../app/offline/check-models.js';
 import { StartError, systemReason } from '../app/start-error.js';
 import { outdatedTypes, writeTypes } from '../app/types-files.js';
 import type { ModelTypes } from '../model/typescript/types-of-models.js';
-import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
+import { appConfigInForce, type ProgramOptions } from './config-flags.js';
 import { type ExitCode, printLine } from './report-error.js';
 
 /** `really models types` (rule CLI9): prints the types of the models, writes them to a file, or checks one. */
 export async function writeModelTypes(options: ProgramOptions): Promise<ExitCode> {
-  const config = appConfig(configInForce('production', options), appFlagOf(options));
+  const config = appConfigInForce(options);
   const out = typeof options.out === 'string' ? options.out : undefined;
   const checked = options.check === true ? fileToCheck(config, out) : undefined;
   const types = await modelTypes(config);

@@ -1,7 +1,6 @@
-import { isJsonObject, type JsonObject, parseR } from '@really/protocol';
+import { type JsonObject, parseR } from '@really/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from '../../app/config/config-types.js';
-import { jsonIn } from '../../app/config/read-text.js';
+import { durationFlag, objectFlag } from '../config-flags.js';
 
 export interface BenchOptions {
   /** By default the server of the current folder. */
@@ -29,7 +28,7 @@ export function addBenchOptions(command: Command): Command {
     .option('--in-flight <N>', 'requests in flight on each', wholeNumber(1, 256), 1)
     .addOption(
       new Option('--time <DURATION>', 'time for each operation; a bare number is seconds')
-        .argParser(parseTime)
+        .argParser(durationFlag('5s'))
         .default(5000, '5s'),
     )
     .option(
@@ -42,11 +41,11 @@ export function addBenchOptions(command: Command): Command {
       'a collection to create objects in; without it only pings are measured',
       parseCollection,
     )
-    .option('--body <JSON>', 'body of the created objects', parseObject, {})
+    .option('--body <JSON>', 'body of the created objects', objectFlag, {})
     .option(
       '--op <JSON>',
       'an operation to update the created objects with, including pushes',
-      parseObject,
+      objectFlag,
     );
 }
 
@@ -66,20 +65,8 @@ function wholeNumber(from: number, to: number): (given: string) => number {
   };
 }
 
-function parseTime(given: string): number {
-  const time = parseDuration(given);
-  if (time === undefined) throw new InvalidArgumentError('expected a duration such as 5s');
-  return time;
-}
-
 function parseCollection(given: string): string {
   const parsed = parseR(given);
   if (parsed?.kind === 'collection' && !parsed.parents.includes('*')) return parsed.r;
   throw new InvalidArgumentError('expected the R of a collection, such as /tasks');
-}
-
-function parseObject(given: string): JsonObject {
-  const value = jsonIn(given);
-  if (isJsonObject(value)) return value;
-  throw new InvalidArgumentError('expected a JSON object');
 }

@@ -1,7 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { openProgress } from './progress.js';
-import { lineProgress } from './progress-lines.js';
+import { lineProgress, openProgress } from './progress.js';
 
 function terminal(columns: number): { stream: NodeJS.WriteStream; written: () => string } {
   const stream = Object.assign(new PassThrough(), { isTTY: true, columns });
