@@ -9,32 +9,30 @@ import { common, fieldsParameter, json, memberOf, schemaRef, sortParameter } fro
 export function collectionPaths(named: NamedModel): Record<string, JsonObject> {
   const { names, access } = named.model;
   const ids = idNames(names);
-  const parents = names.slice(0, -1).map((name, index) => `/${name}/{${ids[index]}}`);
-  const collection = `/v${protocolVersion}${parents.join('')}/${names.at(-1)}`;
-  const parentIds = ids.slice(0, -1);
+  const parents = ids.slice(0, -1);
+  const above = parents.map((id, index) => `/${names[index]}/{${id}}`).join('');
+  const collection = `/v${protocolVersion}${above}/${names.at(-1)}`;
+  const object = `${collection}/{${ids.at(-1)}}`;
   const canRead = isPossible(access.read);
-  const ofCollection: JsonObject = {
-    ...(canRead && { get: readOperation(named, parentIds) }),
-    ...(isPossible(access.create) && { post: createOperation(named, parentIds, 'create') }),
+  const canCreate = isPossible(access.create);
+  const canSend = canRead && isPossible(access.send);
+  const paths: Record<string, JsonObject> = {
+    [collection]: {
+      ...(canRead && { get: readOperation(named, parents) }),
+      ...(canCreate && { post: createOperation(named, parents, 'create') }),
+    },
+    [`${collection}/_query`]: { ...(canRead && { post: queryOperation(named, parents) }) },
+    [`${collection}/_count`]: { ...(canRead && { post: countOperation(named, parents) }) },
+    [object]: {
+      ...(canRead && { get: getOperation(named, ids) }),
+      ...(canCreate && { post: createOperation(named, ids, 'createAt') }),
+      ...(isPossible(access.update) && { patch: updateOperation(named, ids) }),
+      ...(isPossible(access.delete) && { delete: deleteOperation(named, ids) }),
+    },
+    [`${object}/_send`]: { ...(canSend && { post: sendOperation(named, ids) }) },
   };
-  const ofObject: JsonObject = {
-    ...(canRead && { get: getOperation(named, ids) }),
-    ...(isPossible(access.create) && { post: createOperation(named, ids, 'createAt') }),
-    ...(isPossible(access.update) && { patch: updateOperation(named, ids) }),
-    ...(isPossible(access.delete) && { delete: deleteOperation(named, ids) }),
-  };
-  return Object.fromEntries(
-    [
-      [collection, ofCollection] as const,
-      [`${collection}/_query`, canRead ? { post: queryOperation(named, parentIds) } : {}] as const,
-      [`${collection}/_count`, canRead ? { post: countOperation(named, parentIds) } : {}] as const,
-      [`${collection}/{${ids.at(-1)}}`, ofObject] as const,
-      [
-        `${collection}/{${ids.at(-1)}}/_send`,
-        canRead && isPossible(access.send) ? { post: sendOperation(named, ids) } : {},
-      ] as const,
-    ].filter(([, operations]) => Object.keys(operations).length > 0),
-  );
+  const isServed = ([, operations]: [string, JsonObject]) => Object.keys(operations).length > 0;
+  return Object.fromEntries(Object.entries(paths).filter(isServed));
 }
 
 function isPossible({ constant }: Rule): boolean {
@@ -106,19 +104,44 @@ const response = (
   ...(schema !== undefined && { content: json(schemaRef(schema)) }),
 });
 
+interface Operation {
+  /** Members that are extensions. */
+  readonly extensions?: JsonObject;
+  readonly parameters: JsonObject[];
+  readonly body?: JsonObject;
+  /** The responses when all went well. */
+  readonly done: JsonObject;
+  /** Refusals beside the usual ones. */
+  readonly refused?: readonly number[];
+}
+
 function operation(
   { name, model }: NamedModel,
   kind: string,
   summary: string,
-  rest: JsonObject,
+  { extensions, parameters, body, done, refused = [] }: Operation,
 ): JsonObject {
-  return { operationId: `${name}.${kind}`, tags: [model.names.join('/')], summary, ...rest };
+  const ofBody = body ? [413] : [];
+  return {
+    operationId: `${name}.${kind}`,
+    tags: [model.names.join('/')],
+    summary,
+    ...extensions,
+    parameters,
+    ...(body && { requestBody: body }),
+    responses: { ...done, ...refusals(409, 410, ...ofBody, ...refused) },
+  };
 }
+
+const bodyOf = (schema: string): JsonObject => ({
+  required: true,
+  content: json(schemaRef(schema)),
+});
 
 function readOperation(named: NamedModel, parents: readonly string[]): JsonObject {
   const { name, model } = named;
   return operation(named, 'read', 'Read or count; as an event stream, subscribe', {
-    ...events('Of a query, first `items` with the page.'),
+    extensions: events('Of a query, first `items` with the page.'),
     parameters: [
       ...idParameters(parents, idOrAny),
       fieldsParameter(model),
@@ -126,49 +149,41 @@ function readOperation(named: NamedModel, parents: readonly string[]): JsonObjec
       ...common('filter', 'values', 'ascending', 'limit', 'skip', 'paginationToken'),
       ...common('includeTotalCount', 'count', 'lastEventId', 'trace'),
     ],
-    responses: {
-      200: response('A page of objects, or their number.', `${name}.pageOrCount`),
-      ...refusals(409, 410),
-    },
+    done: { 200: response('A page of objects, or their number.', `${name}.pageOrCount`) },
   });
 }
 
 function queryOperation(named: NamedModel, parents: readonly string[]): JsonObject {
   return operation(named, 'query', 'Read with a query in the body', {
     parameters: [...idParameters(parents, idOrAny), ...common('trace')],
-    requestBody: { content: json(schemaRef('Really.Query')) },
-    responses: {
-      200: response('A page of objects.', `${named.name}.page`),
-      ...refusals(409, 410, 413),
-    },
+    body: { content: json(schemaRef('Really.Query')) },
+    done: { 200: response('A page of objects.', `${named.name}.page`) },
   });
 }
 
 function countOperation(named: NamedModel, parents: readonly string[]): JsonObject {
   return operation(named, 'count', 'Count with a query in the body', {
     parameters: [...idParameters(parents, idOrAny), ...common('trace')],
-    requestBody: { content: json(schemaRef('Really.CountQuery')) },
-    responses: {
-      200: response('How many objects there are.', 'Really.Count'),
-      ...refusals(409, 410, 413),
-    },
+    body: { content: json(schemaRef('Really.CountQuery')) },
+    done: { 200: response('How many objects there are.', 'Really.Count') },
   });
 }
 
 function getOperation(named: NamedModel, ids: readonly string[]): JsonObject {
   const { name, model } = named;
   return operation(named, 'get', 'Get an object; as an event stream, subscribe to it', {
-    ...events('First a snapshot. With `?presence` also the pushes of its room.'),
-    ...history,
+    extensions: {
+      ...events('First a snapshot. With `?presence` also the pushes of its room.'),
+      ...history,
+    },
     parameters: [
       ...idParameters(ids),
       fieldsParameter(model),
       ...common('ifNoneMatch', 'lastEventId', 'trace'),
     ],
-    responses: {
+    done: {
       200: response('The object.', `${name}.answer`, 'ETag'),
       304: response('The client has it already.', undefined, 'ETag'),
-      ...refusals(409, 410),
     },
   });
 }
@@ -182,58 +197,31 @@ function createOperation(
   const where = kind === 'create' ? 'under an id chosen by the server' : 'under this id';
   return operation(named, kind, `Create an object ${where}`, {
     parameters: [...idParameters(ids), ...common('once', 'trace')],
-    requestBody: { required: true, content: json(schemaRef(`${name}.create`)) },
-    responses: {
-      201: response('Created.', `${name}.created`, 'Location', 'ETag'),
-      ...refusals(409, 410, 413),
-    },
+    body: bodyOf(`${name}.create`),
+    done: { 201: response('Created.', `${name}.created`, 'Location', 'ETag') },
   });
 }
 
 function updateOperation(named: NamedModel, ids: readonly string[]): JsonObject {
   return operation(named, 'update', 'Update an object', {
     parameters: [...idParameters(ids), ...common('ifMatch', 'once', 'trace')],
-    requestBody: { required: true, content: json(schemaRef('Really.Update')) },
-    responses: {
-      200: response('Updated.', 'Really.Updated', 'ETag'),
-      ...refusals(409, 410, 413, 428),
-    },
+    body: bodyOf('Really.Update'),
+    done: { 200: response('Updated.', 'Really.Updated', 'ETag') },
+    refused: [428],
   });
 }
 
 function deleteOperation(named: NamedModel, ids: readonly string[]): JsonObject {
   return operation(named, 'delete', 'Delete an object', {
     parameters: [...idParameters(ids), ...common('ifMatchOptional', 'once', 'trace')],
-    responses: {
-      204: response('Deleted.', undefined),
-      ...refusals(409, 410),
-    },
+    done: { 204: response('Deleted.', undefined) },
   });
 }
 
 function sendOperation(named: NamedModel, ids: readonly string[]): JsonObject {
   return operation(named, 'send', 'Send a message to the room of an object', {
     parameters: [...idParameters(ids), ...common('trace')],
-    requestBody: { required: true, content: json(schemaRef('Really.Send')) },
-    responses: {
-      200: response('Accepted, which does not mean delivered.', 'Really.Sent'),
-      ...refusals(409, 410, 413),
-    },
+    body: bodyOf('Really.Send'),
+    done: { 200: response('Accepted, which does not mean delivered.', 'Really.Sent') },
   });
-}
-
-/** The body of a message to a room. */
-export const sendBody = memberOf(commandSchemas.send, 'body');
-
-/** The body of an update. */
-export const updateBody = memberOf(commandSchemas.update, 'body');
-
-/** Bodies of `_query`, which cannot subscribe, and of `_count`. */
-export const queryBody = without(memberOf(commandSchemas.read, 'cmdOpts'), 'subscribe', 'since');
-export const countBody = memberOf(commandSchemas.count, 'cmdOpts');
-
-function without(schema: JsonObject, ...names: readonly string[]): JsonObject {
-  const members = Object.entries(schema.properties ?? {});
-  const properties = Object.fromEntries(members.filter(([name]) => !names.includes(name)));
-  return { ...schema, properties };
 }

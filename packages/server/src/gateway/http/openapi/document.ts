@@ -1,12 +1,12 @@
-import { isSystemName, type JsonObject } from '@really/protocol';
+import { commandSchemas, isSystemName, type JsonObject } from '@really/protocol';
 import type { ModelSet } from '../../../model/model.js';
 import { namedModels } from '../../../model/typescript/types-of-models.js';
 import { protocolVersion } from '../../server/socket-path.js';
 import { authPaths } from './auth-paths.js';
-import { collectionPaths, countBody, queryBody, sendBody, updateBody } from './collection-paths.js';
+import { collectionPaths } from './collection-paths.js';
 import { collectionSchemas } from './collection-schemas.js';
 import { errorResponses, errorSchemas } from './errors.js';
-import { anyObject, closedObject, commonParameters, openObject } from './parameters.js';
+import { anyObject, closedObject, commonParameters, memberOf, openObject } from './parameters.js';
 import { usedComponents } from './used-components.js';
 
 export interface DocumentOptions {
@@ -24,7 +24,7 @@ export function openApiDocument(models: ModelSet, options: DocumentOptions): Jso
     ...Object.assign({}, ...listed.map(collectionPaths)),
     ...authPaths(options.isServed),
   };
-  const components: JsonObject = {
+  const components: Record<string, JsonObject> = {
     schemas: {
       ...Object.assign({}, ...listed.map((named) => collectionSchemas(visible, named))),
       ...commonSchemas,
@@ -67,11 +67,13 @@ function visibleModels(models: ModelSet, { withoutHidden }: DocumentOptions): Mo
 
 const text = { type: 'string' };
 const amount = { type: 'integer', minimum: 0 };
+const positive = { type: 'integer', minimum: 1 };
+const { read, count, send, update } = commandSchemas;
 
 const commonSchemas: JsonObject = {
   'Really.Tokens': openObject({ nextToken: text, prevToken: text }, ['nextToken', 'prevToken']),
-  'Really.Query': queryBody,
-  'Really.CountQuery': countBody,
+  'Really.Query': without(memberOf(read, 'cmdOpts'), 'subscribe', 'since'),
+  'Really.CountQuery': memberOf(count, 'cmdOpts'),
   'Really.Count': closedObject(
     { r: text, body: closedObject({ totalResults: amount }, ['totalResults']) },
     ['r', 'body'],
@@ -85,7 +87,7 @@ const commonSchemas: JsonObject = {
             type: 'array',
             items: closedObject(
               {
-                rev: { type: 'integer', minimum: 1 },
+                rev: positive,
                 evt: { enum: ['created', 'updated', 'deleted'] },
                 at: { type: 'string', format: 'date-time' },
                 opBy: anyObject,
@@ -95,25 +97,27 @@ const commonSchemas: JsonObject = {
               ['rev', 'evt'],
             ),
           },
-          next: { type: 'integer', minimum: 1 },
+          next: positive,
         },
         ['entries'],
       ),
     },
     ['r', 'body'],
   ),
-  'Really.Send': sendBody,
+  'Really.Send': memberOf(send, 'body'),
   'Really.Sent': closedObject({ r: text }, ['r']),
-  'Really.Update': updateBody,
+  'Really.Update': memberOf(update, 'body'),
   'Really.Updated': closedObject(
-    {
-      r: text,
-      rev: { type: 'integer', minimum: 1 },
-      meta: openObject({ repeated: { const: true } }),
-    },
+    { r: text, rev: positive, meta: openObject({ repeated: { const: true } }) },
     ['r', 'rev'],
   ),
 };
+
+function without(schema: JsonObject, ...names: readonly string[]): JsonObject {
+  const members = Object.entries(schema.properties ?? {});
+  const properties = Object.fromEntries(members.filter(([name]) => !names.includes(name)));
+  return { ...schema, properties };
+}
 
 const header = (description: string, type = 'string'): JsonObject => ({
   description,

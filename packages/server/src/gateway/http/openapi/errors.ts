@@ -28,19 +28,13 @@ export const errorSchemas: JsonObject = {
   ),
 };
 
-const overHttp: readonly [number, string][] = [[428, 'revision.required']];
-
-/** A response for each error code of the protocol, by code. */
+/** A response for each error code of the protocol and of HTTP, by code. */
 export function errorResponses(): JsonObject {
-  const messages = new Map<number, string[]>();
-  const fromTable = Object.entries(errorTable).map(
-    ([message, { code }]) => [code, message] as const,
-  );
-  for (const [code, message] of [...fromTable, ...overHttp]) {
+  const messages = new Map<number, string[]>([[428, ['revision.required']]]);
+  for (const [message, { code }] of Object.entries(errorTable)) {
     messages.set(code, [...(messages.get(code) ?? []), message]);
   }
-  const responses = [...messages].map(([code, known]) => [code, responseOf(code, known)] as const);
-  return Object.fromEntries(responses);
+  return Object.fromEntries([...messages].map(([code, known]) => [code, responseOf(code, known)]));
 }
 
 function responseOf(code: number, messages: readonly string[]): JsonObject {
@@ -67,8 +61,7 @@ function responseOf(code: number, messages: readonly string[]): JsonObject {
  * its own.
  */
 export function refusals(...codes: readonly number[]): JsonObject {
-  const usual = [400, 401, 403, 404, 429, 500, 503];
-  const all = [...usual, ...codes].sort((a, b) => a - b);
+  const all = [400, 401, 403, 404, 429, 500, 503, ...codes];
   const known = all.map((code) => [code, { $ref: `#/components/responses/${code}` }] as const);
   const other = {
     description: 'Refused by a hook, with a code of its own.',

@@ -49,21 +49,21 @@ export function memberOf(schema: object, ...path: readonly string[]): JsonObject
   return current;
 }
 
-const inQuery = (name: string, schema: JsonObject, description: string): JsonObject => ({
-  name,
-  in: 'query',
-  description,
-  schema,
-});
+const parameterIn =
+  (place: 'query' | 'header') =>
+  (name: string, schema: JsonObject, description: string): JsonObject => {
+    return { name, in: place, description, schema };
+  };
 
-const inHeader = (name: string, schema: JsonObject, description: string): JsonObject => ({
-  name,
-  in: 'header',
-  description,
-  schema,
-});
+const inQuery = parameterIn('query');
+const inHeader = parameterIn('header');
 
 const { read, create } = commandSchemas;
+const text: JsonObject = { type: 'string' };
+
+/** An option of a read. */
+const option = (name: string, description: string): JsonObject =>
+  inQuery(name, memberOf(read, 'cmdOpts', name), description);
 
 /** Parameters of all collections, by component name. */
 export const commonParameters: JsonObject = {
@@ -71,26 +71,14 @@ export const commonParameters: JsonObject = {
   // As text, since generated clients write an object in a query as `values[name]=…`.
   values: inQuery(
     'values',
-    { type: 'string', contentMediaType: 'application/json' },
+    { ...text, contentMediaType: 'application/json' },
     'Values for the `$names` of the filter: an object, as JSON.',
   ),
-  ascending: inQuery(
-    'ascending',
-    memberOf(read, 'cmdOpts', 'ascending'),
-    'Oldest ids first; not together with `sort`.',
-  ),
-  limit: inQuery('limit', memberOf(read, 'cmdOpts', 'limit'), 'Items of a page; 200 by default.'),
-  skip: inQuery('skip', memberOf(read, 'cmdOpts', 'skip'), 'Items to skip at the beginning.'),
-  paginationToken: inQuery(
-    'paginationToken',
-    memberOf(read, 'cmdOpts', 'paginationToken'),
-    'A token of an earlier page of the same read.',
-  ),
-  includeTotalCount: inQuery(
-    'includeTotalCount',
-    memberOf(read, 'cmdOpts', 'includeTotalCount'),
-    'Include the total number of items.',
-  ),
+  ascending: option('ascending', 'Oldest ids first; not together with `sort`.'),
+  limit: option('limit', 'Items of a page; 200 by default.'),
+  skip: option('skip', 'Items to skip at the beginning.'),
+  paginationToken: option('paginationToken', 'A token of an earlier page of the same read.'),
+  includeTotalCount: option('includeTotalCount', 'Include the total number of items.'),
   count: {
     ...inQuery('count', { type: 'boolean' }, 'Only count; goes with `filter` and `values`.'),
     allowEmptyValue: true,
@@ -104,24 +92,24 @@ export const commonParameters: JsonObject = {
   ifMatch: {
     ...inHeader(
       'If-Match',
-      { type: 'string' },
+      text,
       'The revision last seen, bare or as an ETag; `*` for any revision.',
     ),
     required: true,
   },
   ifMatchOptional: inHeader(
     'If-Match',
-    { type: 'string' },
+    text,
     'The revision that the object must still have, or several; `*` for any.',
   ),
   ifNoneMatch: inHeader(
     'If-None-Match',
-    { type: 'string' },
+    text,
     'ETags that the client has: 304 if one of them is current.',
   ),
   lastEventId: inHeader(
     'Last-Event-ID',
-    { type: 'string' },
+    text,
     'For an event stream: the id of the last event received. `?lastEventId=` does the same.',
   ),
 };

@@ -3,7 +3,10 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol'
 const prefix = '#/components/';
 
 /** The components that the paths refer to, directly or indirectly. */
-export function usedComponents(paths: JsonObject, components: JsonObject): JsonObject {
+export function usedComponents(
+  paths: JsonObject,
+  components: Readonly<Record<string, JsonObject>>,
+): JsonObject {
   const used = new Set<string>();
   const waiting: JsonValue[] = [paths];
   for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
@@ -11,20 +14,14 @@ export function usedComponents(paths: JsonObject, components: JsonObject): JsonO
       if (used.has(reference)) continue;
       used.add(reference);
       const [kind = '', name = ''] = reference.split('/');
-      waiting.push(membersOf(components, kind)[name] ?? null);
+      waiting.push(components[kind]?.[name] ?? null);
     }
   }
-  const kinds = Object.keys(components).map((kind) => {
-    const members = Object.entries(membersOf(components, kind));
-    const kept = members.filter(([name]) => used.has(`${kind}/${name}`));
+  const kinds = Object.entries(components).map(([kind, members]) => {
+    const kept = Object.entries(members).filter(([name]) => used.has(`${kind}/${name}`));
     return [kind, Object.fromEntries(kept)] as const;
   });
   return Object.fromEntries(kinds);
-}
-
-function membersOf(components: JsonObject, kind: string): JsonObject {
-  const members = components[kind];
-  return isJsonObject(members) ? members : {};
 }
 
 /** As `schemas/Really.Error`. */
