@@ -5,7 +5,7 @@ import { type RunningServer, startServer } from '../app/serve/server.js';
 import { configInForce, type ProgramOptions } from './config-flags.js';
 import { openLog, type ProgramLog } from './log.js';
 import { type ExitCode, printLine, reportError, reportStartError } from './report-error.js';
-import type { ServerSignals, StopSignals } from './stop-signals.js';
+import type { ServerSignals } from './stop-signals.js';
 
 /** Milliseconds that a server has for stopping; the contract says 10 s. */
 const stopTime = 9500;
@@ -14,7 +14,7 @@ const stopTime = 9500;
 export async function serve(
   mode: Mode,
   options: ProgramOptions,
-  { signals, onHangup }: ServerSignals,
+  signals: ServerSignals,
 ): Promise<ExitCode> {
   const config = configInForce(mode, options);
   const log = openLog(mode, config.values['log.level'], options.verbose === true);
@@ -25,7 +25,7 @@ export async function serve(
     // Nothing was served yet, and data on disk survives a kill.
     if (!server) return await exit(0);
     reportReady(config, server, log);
-    onHangup(() => reread(config, server, log));
+    signals.onHangup(() => reread(config, server, log));
     return await exit(await stopWhenAsked(server, signals, log));
   } catch (error) {
     return await exit(reportStartError(error, options.verbose === true));
@@ -40,7 +40,7 @@ function reportReady(config: Config, server: RunningServer, log: ProgramLog): vo
 
 async function stopWhenAsked(
   server: RunningServer,
-  signals: StopSignals,
+  signals: ServerSignals,
   log: ProgramLog,
 ): Promise<ExitCode> {
   const signal = await signals.requested;

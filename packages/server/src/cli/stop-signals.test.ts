@@ -17,26 +17,26 @@ afterEach(() => {
 });
 
 test('[CLI14] in development SIGHUP stops, and does not count as a second SIGINT', async () => {
-  const { signals: stop, onHangup } = developmentSignals();
+  const stop = developmentSignals();
   let insisted = false;
   void stop.insisted.then(() => {
     insisted = true;
   });
-  onHangup(() => expect.unreachable());
+  stop.onHangup(() => expect.unreachable());
   process.emit('SIGINT', 'SIGINT');
   process.emit('SIGHUP', 'SIGHUP');
   expect(await stop.requested).toBe('SIGINT');
   expect(insisted).toBe(false);
-  const { signals: another } = developmentSignals();
+  const another = developmentSignals();
   process.emit('SIGHUP', 'SIGHUP');
   expect(await another.requested).toBe('SIGHUP');
 });
 
 test('[CLI14] in production SIGHUP reloads, also a server that is starting', async () => {
-  const { signals: stop, onHangup } = productionSignals();
+  const stop = productionSignals();
   process.emit('SIGHUP', 'SIGHUP');
   let reloads = 0;
-  onHangup(() => {
+  stop.onHangup(() => {
     reloads += 1;
   });
   expect(reloads).toBe(1);

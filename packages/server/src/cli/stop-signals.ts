@@ -1,33 +1,36 @@
 import { isatty } from 'node:tty';
 
-/** Turns stop signals into promises. */
-export interface StopSignals {
-  /** Resolves at the first of the signals. */
+/** The reactions of a server to signals. */
+export interface ServerSignals {
+  /** Resolves at the first signal to stop. */
   readonly requested: Promise<NodeJS.Signals>;
   /** Resolves at a second SIGINT, which asks to end at once. */
   readonly insisted: Promise<void>;
+  /** Sets what SIGHUP does; no effect if SIGHUP stops the server. */
+  readonly onHangup: (reload: () => void) => void;
 }
 
 /** Milliseconds between two checks of the terminal. */
 const terminalCheck = 500;
 
 /** From now on these signals no longer end the process by themselves. */
-function catchStopSignals(signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT']): StopSignals {
-  let request: (signal: NodeJS.Signals) => void = () => {};
-  let insist: () => void = () => {};
-  const requested = new Promise<NodeJS.Signals>((resolve) => {
-    request = resolve;
-  });
+function catchStopSignals(
+  ...signals: readonly NodeJS.Signals[]
+): Pick<ServerSignals, 'requested' | 'insisted'> {
+  let isRequested = false;
   const insisted = new Promise<void>((resolve) => {
-    insist = resolve;
+    process.on('SIGINT', () => {
+      if (isRequested) resolve();
+    });
   });
-  let count = 0;
-  const take = (signal: NodeJS.Signals) => {
-    if (count > 0 && signal === 'SIGINT') insist();
-    count += 1;
-    request(signal);
-  };
-  for (const signal of signals) process.on(signal, take);
+  const requested = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of signals) {
+      process.on(signal, () => {
+        isRequested = true;
+        resolve(signal);
+      });
+    }
+  });
   return { requested, insisted };
 }
 
@@ -64,22 +67,14 @@ function terminalClosed(): Promise<void> {
   });
 }
 
-/** The reactions of a server to signals. */
-export interface ServerSignals {
-  readonly signals: StopSignals;
-  /** Sets what SIGHUP does; no effect if SIGHUP stops the server. */
-  readonly onHangup: (reload: () => void) => void;
-}
-
 /** A server in production has no terminal: SIGHUP means reload. */
 export function productionSignals(): ServerSignals {
-  return { signals: catchStopSignals(), onHangup: catchHangups() };
+  return { ...catchStopSignals('SIGTERM', 'SIGINT'), onHangup: catchHangups() };
 }
 
 /** `dev` belongs to its terminal: when that is closed it must not go on using the port and the data. */
 export function developmentSignals(): ServerSignals {
-  const signals = catchStopSignals(['SIGTERM', 'SIGINT', 'SIGHUP']);
+  const { requested, insisted } = catchStopSignals('SIGTERM', 'SIGINT', 'SIGHUP');
   const closed = terminalClosed().then((): NodeJS.Signals => 'SIGHUP');
-  const requested = Promise.race([signals.requested, closed]);
-  return { signals: { ...signals, requested }, onHangup: () => {} };
+  return { requested: Promise.race([requested, closed]), insisted, onHangup: () => {} };
 }
