@@ -4,17 +4,12 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 
-export interface HttpQuery {
+interface HttpQuery {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   /** The host name to send, if it is not the URL's: for one of several apps on this machine. */
   readonly host?: string | undefined;
-}
-
-export interface HttpReply {
-  readonly status: number;
-  readonly text: string;
 }
 
 /** Milliseconds after which a silent server is given up. */
@@ -37,7 +32,7 @@ export async function requestLines(
 }
 
 /** Sends an HTTP request. (`fetch` cannot send another host than its URL has.) */
-export async function sendRequest(question: HttpQuery): Promise<HttpReply> {
+export async function sendRequest(question: HttpQuery): Promise<{ status: number; text: string }> {
   const response = await responseTo(question, AbortSignal.timeout(timeout));
   return { status: response.statusCode ?? 0, text: await text(response) };
 }

@@ -67,6 +67,8 @@ const deadLetter = (
   },
 });
 
+const theirIds = ['<ID...>', 'their ids; `all` for all'] as const;
+
 const commands: readonly ProgramCommand[] = [
   {
     name: 'init',
@@ -181,11 +183,8 @@ const commands: readonly ProgramCommand[] = [
   },
   deadLetter('list', 'print them, the newest first'),
   deadLetter('show', 'print one in full, as JSON', ['<ID>', 'its id']),
-  deadLetter('replay', 'try them again, as if they were new', [
-    '<ID...>',
-    'their ids; `all` for all',
-  ]),
-  deadLetter('drop', 'delete them', ['<ID...>', 'their ids; `all` for all']),
+  deadLetter('replay', 'try them again, as if they were new', theirIds),
+  deadLetter('drop', 'delete them', theirIds),
   {
     name: 'config',
     text: 'print the current configuration and its sources',

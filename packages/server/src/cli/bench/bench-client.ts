@@ -19,7 +19,7 @@ export class Refused extends Error {
 }
 
 /** The parts of a server message that the benchmark uses. */
-export interface BenchReply {
+interface BenchReply {
   readonly tag?: number;
   readonly evt?: string;
   readonly r?: string;

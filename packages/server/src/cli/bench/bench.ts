@@ -101,10 +101,7 @@ async function measureUpdates(
   return [updated, { name: 'write to push', seconds, latencies, limited: 0 }];
 }
 
-/**
- * Creates an object, subscribes to it, and resolves with what updates it. `pushes`: gets the
- * milliseconds from each update to its push.
- */
+/** Creates and subscribes to an object, and resolves with what updates it. `pushes` gets the ms until each push. */
 async function updateOf(
   client: BenchClient,
   { r, body, op, pushes }: { r: string; body: JsonObject; op: JsonObject; pushes: number[] },
