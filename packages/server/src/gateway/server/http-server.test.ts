@@ -17,7 +17,13 @@ import { createHttpServer, httpTimeoutsFor } from './http-server.js';
 import { Origins } from './origins.js';
 
 test('[DUR5] a request that takes too long is cut off', async () => {
-  const timeouts = { keepAlive: 50, keepAliveSlack: 10, head: 50, request: 100, check: 20 };
+  const timeouts = {
+    keepAliveTimeout: 50,
+    keepAliveTimeoutBuffer: 10,
+    headersTimeout: 50,
+    requestTimeout: 100,
+    connectionsCheckingInterval: 20,
+  };
   const origins = new Origins(undefined);
   const { timers } = systemPlatform;
   const output = { inOrder: (listener: RequestListener) => listener };
@@ -152,13 +158,13 @@ test('[HTTP15] a connection is kept open between requests for longer than client
 test('[HTTP15] a connection opened in advance lasts as long as an idle one between requests', () => {
   const seconds = 1000;
   for (const keepAlive of [1, 60, 75, 100].map((n) => n * seconds)) {
-    const { head, request } = httpTimeoutsFor(keepAlive);
+    const { headersTimeout: head, requestTimeout: request } = httpTimeoutsFor(keepAlive);
     expect(head).toBeGreaterThan(keepAlive);
     // Node enforces a minimum.
     expect(request).toBeGreaterThanOrEqual(head);
   }
   // A connection that never sends anything is closed in the end.
-  expect(httpTimeoutsFor(3600 * seconds).head).toBe(120 * seconds);
+  expect(httpTimeoutsFor(3600 * seconds).headersTimeout).toBe(120 * seconds);
 });
 
 test('[SES12] a stopping server does not wait for unused connections', async () => {

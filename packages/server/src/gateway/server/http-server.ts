@@ -22,18 +22,16 @@ export type HttpServer = http.Server | https.Server;
 export const maxHeadBytes = (64 + 16) * 1024;
 
 /** Milliseconds. */
-export interface HttpTimeouts {
-  /** Promised to clients: how long a connection stays open between requests. */
-  readonly keepAlive: number;
-  /** Added to `keepAlive`, since a request may be on its way when it ends. */
-  readonly keepAliveSlack: number;
-  /** Time to receive the head of a request, and the whole request. */
-  readonly head: number;
-  readonly request: number;
-  /** Between checks for slow clients. */
-  readonly check: number;
-}
+export type HttpTimeouts = Pick<
+  http.ServerOptions,
+  | 'keepAliveTimeout'
+  | 'keepAliveTimeoutBuffer'
+  | 'headersTimeout'
+  | 'requestTimeout'
+  | 'connectionsCheckingInterval'
+>;
 
+/** Added to the keep-alive time that clients are promised: a request may be on its way when it ends. */
 const slack = 5000;
 const usualHead = 10_000;
 const longestHead = 120_000;
@@ -44,10 +42,15 @@ const usualRequest = 30_000;
  * load balancers open some in advance, that is as long as the idle time between requests, up to 2
  * minutes.
  */
-export function httpTimeoutsFor(keepAlive: number): HttpTimeouts {
-  const head = Math.min(Math.max(usualHead, keepAlive + slack), longestHead);
-  const request = Math.max(usualRequest, head);
-  return { keepAlive, keepAliveSlack: slack, head, request, check: 5000 };
+export function httpTimeoutsFor(keepAlive: number) {
+  const headersTimeout = Math.min(Math.max(usualHead, keepAlive + slack), longestHead);
+  return {
+    keepAliveTimeout: keepAlive,
+    keepAliveTimeoutBuffer: slack,
+    headersTimeout,
+    requestTimeout: Math.max(usualRequest, headersTimeout),
+    connectionsCheckingInterval: 5000,
+  } satisfies HttpTimeouts;
 }
 
 /** Connections beyond those that may become WebSockets: plain requests and refused upgrades. */
@@ -66,11 +69,7 @@ export function createHttpServer(
   listener: http.RequestListener,
 ): HttpServer {
   const options = {
-    headersTimeout: timeouts.head,
-    requestTimeout: timeouts.request,
-    keepAliveTimeout: timeouts.keepAlive,
-    keepAliveTimeoutBuffer: timeouts.keepAliveSlack,
-    connectionsCheckingInterval: timeouts.check,
+    ...timeouts,
     maxHeaderSize: maxHeadBytes,
     // Node would refuse a request without `Host` with an empty response.
     requireHostHeader: false,
@@ -80,8 +79,7 @@ export function createHttpServer(
     ? https.createServer({ ...options, ...tls }, known)
     : http.createServer(options, known);
   server.maxConnections = connections + spare;
-  const garbage = new MalformedRequests(origins, timers);
-  server.on('clientError', (error: ParserError, socket) => garbage.refuse(error, socket));
+  server.on('clientError', refuseMalformed(origins, timers));
   server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
     awaitContinue(response);
     known(request, response);
@@ -115,34 +113,26 @@ const requestLine = /^[A-Z]{1,32} \S+ HTTP\/1\.[01]\r\n/i;
 
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
-/** Answers malformed requests, if the socket can still be written to. */
-class MalformedRequests {
-  readonly #origins: Origins;
-  readonly #timers: Timers;
-  readonly #refused = new WeakSet<Duplex>();
-
-  constructor(origins: Origins, timers: Timers) {
-    this.#origins = origins;
-    this.#timers = timers;
-  }
-
-  refuse(error: ParserError, socket: Duplex): void {
+/** Makes a listener that answers malformed requests, if the socket can still be written to. */
+function refuseMalformed(origins: Origins, timers: Timers) {
+  const refused = new WeakSet<Duplex>();
+  return (error: ParserError, socket: Duplex): void => {
     // Each further piece of input raises the error again.
-    if (this.#refused.has(socket)) return;
+    if (refused.has(socket)) return;
+    const close = () => socket.destroy();
     if (error.code === 'ECONNRESET' || !socket.writable || isUnused(error, socket)) {
-      socket.destroy();
+      close();
       return;
     }
-    this.#refused.add(socket);
+    refused.add(socket);
     const packet = error.rawPacket?.toString('latin1') ?? '';
-    const cors = this.#origins.headersOfRefusal(/^origin:[ \t]*(\S+)/im.exec(packet)?.[1]);
+    const cors = origins.headersOfRefusal(/^origin:[ \t]*(\S+)/im.exec(packet)?.[1]);
     const { head, body } = refusalText(malformedRefusal(error, packet), cors);
-    const close = () => socket.destroy();
-    const timer = this.#timers.after(linger, close);
+    const timer = timers.after(linger, close);
     socket.once('close', () => timer.cancel());
     socket.once('end', close);
     socket.end(head + body, socket.readableEnded ? close : undefined);
-  }
+  };
 }
 
 /**
