@@ -13,13 +13,9 @@ interface BuiltDocument {
   readonly etag: string;
 }
 
-/**
- * Rules OAS1 and OAS2: `/openapi.json`, rebuilt when the models change. Models that are `hidden`
- * are for operators only.
- */
+/** Rules OAS1 and OAS2: `/openapi.json` of the current models; `hidden` ones are for operators. */
 export function openApiRoute(app: FastifyInstance, deps: AppDeps): void {
-  const { addresses, config } = deps;
-  const isPublic = config.openapi === 'public';
+  const isPublic = deps.config.openapi === 'public';
   const whole = new WeakMap<ModelSet, BuiltDocument>();
   const withoutHidden = new WeakMap<ModelSet, BuiltDocument>();
   const isServed = (url: string) => app.hasRoute({ method: 'POST', url });
@@ -33,7 +29,7 @@ export function openApiRoute(app: FastifyInstance, deps: AppDeps): void {
     return built;
   };
   app.get('/openapi.json', (request, reply) => {
-    const operator = isOperator(request, { secret: config.secret, addresses });
+    const operator = isOperator(request, deps);
     if (operator || !isPublic) restrictToOperators(reply);
     if (!operator && !isPublic) return sendError(reply, fail('forbidden'));
     const { text, etag } = documentFor(operator);

@@ -3,10 +3,10 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ClientAddresses } from '../../server/client-addresses.js';
 
-export interface OperatorOptions {
-  /** The app's or the server's secret; `undefined`: it gives no access. */
-  readonly secret: string | undefined;
-  readonly addresses: ClientAddresses;
+interface OperatorOptions {
+  /** `secret`: the app's or the server's; `undefined`: it gives no access. */
+  readonly config: { readonly secret?: string | undefined };
+  readonly addresses: Pick<ClientAddresses, 'isLocal'>;
 }
 
 /**
@@ -15,7 +15,7 @@ export interface OperatorOptions {
  */
 export function isOperator(
   request: FastifyRequest,
-  { addresses, secret = '' }: OperatorOptions,
+  { addresses, config: { secret = '' } }: OperatorOptions,
 ): boolean {
   const isHere = addresses.isLocal(request.raw) && !isForOtherPage(request);
   return isHere || hasSecret(request.raw, secret);
@@ -32,11 +32,7 @@ export function restrictToOperators(reply: FastifyReply): void {
 function isForOtherPage({ headers }: FastifyRequest): boolean {
   const { origin, host = '', 'sec-fetch-site': site } = headers;
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
-  return origin !== undefined && !isOriginOf(origin, host);
-}
-
-function isOriginOf(origin: string, host: string): boolean {
-  return origin === `http://${host}` || origin === `https://${host}`;
+  return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`;
 }
 
 /** True if `X-Really-Secret` is the app's secret. Compares in constant time. */
