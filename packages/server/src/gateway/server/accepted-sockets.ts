@@ -11,16 +11,10 @@ export interface AcceptedSocketsOptions {
   readonly budgets: Pick<Budgets, 'refuse'>;
 }
 
-/**
- * Extra connections per address, so that a request for one WebSocket too many can be answered with
- * 503.
- */
+/** Extra connections per address, to answer a request for one WebSocket too many with 503. */
 const spare = 64;
 
-/**
- * Limits the connections of an address from the moment they are accepted, whatever they are for
- * (rule LIM39).
- */
+/** Rule LIM39: limits the connections of an address from when they are accepted, whatever for. */
 export class AcceptedSockets {
   readonly #options: AcceptedSocketsOptions;
   readonly #byNetwork = new NetworkCount();

@@ -50,16 +50,8 @@ export const refusals = {
     reason: 'WebSocket version 13 is required',
     headers: { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' },
   },
-  tooMany: {
-    code: 503,
-    reason: 'too many connections',
-    headers: { 'Retry-After': '1' },
-  },
-  goingAway: {
-    code: 503,
-    reason: 'the server is shutting down',
-    headers: { 'Retry-After': '1' },
-  },
+  tooMany: { code: 503, reason: 'too many connections', headers: { 'Retry-After': '1' } },
+  goingAway: { code: 503, reason: 'the server is shutting down', headers: { 'Retry-After': '1' } },
 } as const satisfies Record<string, HttpRefusal>;
 
 /** An HTTP request refused in this format. */
@@ -97,7 +89,7 @@ export function refuseUpgrade(
 ): void {
   const { socket } = request;
   const { head, body } = refusalText(refusal);
-  socket.on('error', ignore);
+  socket.on('error', () => {});
   const timer = timers.after(linger, () => socket.destroy());
   socket.once('close', () => timer.cancel());
   // Further input is read and dropped.
@@ -119,25 +111,15 @@ export function refusalText(
 
 /** The body, as JSON. */
 export function refusalBody({ code, reason, error: message }: HttpRefusal): string {
-  return JSON.stringify({
-    code,
-    reason,
-    ...(message !== undefined && { error: { code, message } }),
-  });
+  return JSON.stringify({ code, reason, error: message && { code, message } });
 }
 
 function headersOf(refusal: HttpRefusal, body: string): Record<string, string> {
   return {
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(body)),
-    Connection: connectionOf(refusal),
+    // A response with `Upgrade` has to name it here (RFC 9110, section 7.8).
+    Connection: refusal.headers?.Upgrade === undefined ? 'close' : 'Upgrade, close',
     ...refusal.headers,
   };
 }
-
-/** A response with `Upgrade` has to name it in `Connection` (RFC 9110, section 7.8). */
-function connectionOf(refusal: HttpRefusal): string {
-  return refusal.headers && 'Upgrade' in refusal.headers ? 'Upgrade, close' : 'close';
-}
-
-function ignore(): void {}

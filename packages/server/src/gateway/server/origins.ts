@@ -6,10 +6,7 @@ export class Origins {
   /** `undefined`: any origin. */
   readonly patterns: readonly RegExp[] | undefined;
 
-  /**
-   * Origins such as `https://app.example`, `capacitor://localhost` and `https://*.example.com`, or
-   * `null`.
-   */
+  /** Such as `https://app.example`, `capacitor://localhost`, `https://*.example.com` or `null`. */
   constructor(origins: readonly string[] | undefined) {
     this.patterns = origins?.map(patternOf);
   }

@@ -9,10 +9,7 @@ export type PathKind =
   | 'unsupported-version'
   | 'other';
 
-/**
- * Classifies the target of a request line. Query, trailing `/` and percent-encoding make no
- * difference.
- */
+/** Classifies a request target, whatever its query, trailing `/` and percent-encoding. */
 export function pathKindOf(target: string): PathKind {
   const [first, version, name, ...rest] = pathOf(target).split('/').map(decode);
   if (first !== '' || !version?.startsWith('v') || name !== 'socket') return 'other';
