@@ -20,7 +20,6 @@ interface AccountCall {
 }
 
 interface AccountRoute {
-  readonly path: string;
   readonly run: (call: AccountCall) => Promise<object>;
   /** A password attempt: the rate limit depends on the body. */
   readonly isLogin?: boolean;
@@ -30,75 +29,62 @@ interface AccountRoute {
   readonly largest?: number;
 }
 
-/**
- * Limit of bytes for a body with an email address and passwords, in which every byte may be
- * escaped.
- */
+/** Limit of bytes for a body with an email address and passwords, every byte of them escaped. */
 const fewMembers = 16 * 1024;
-
-/** `userpass` is an older name for the same route. */
-const signupPaths = ['/auth/password/signup', '/auth/userpass/signup'];
-const loginPaths = ['/auth/password/login', '/auth/userpass/login'];
 
 /** Section Accounts: `/auth/password/…` and `/auth/email/…`. */
 export function accountRoutes(app: FastifyInstance, deps: AppDeps, accounts: Accounts): void {
   const { passwords, signups, limits } = deps;
-  const routes: AccountRoute[] = [
-    ...signupPaths.map(
-      (path): AccountRoute => ({
-        path,
-        run: async ({ body, address, requester }) => {
-          const response = await accounts.signUp(body, address, requester);
-          const account = accountKeyOf(body);
-          if (account !== undefined) passwords.succeeded(address, account);
-          return response;
-        },
-        rate: signups,
-        largest: limits.message,
-      }),
-    ),
-    ...loginPaths.map(
-      (path): AccountRoute => ({
-        path,
-        run: ({ body, address, requester }) => accounts.logIn(body, address, requester),
-        isLogin: true,
-      }),
-    ),
-    {
-      path: '/auth/password/change',
+  const signup: AccountRoute = {
+    run: async ({ body, address, requester }) => {
+      const response = await accounts.signUp(body, address, requester);
+      const account = accountKeyOf(body);
+      if (account !== undefined) passwords.succeeded(address, account);
+      return response;
+    },
+    rate: signups,
+    largest: limits.message,
+  };
+  const login: AccountRoute = {
+    run: ({ body, address, requester }) => accounts.logIn(body, address, requester),
+    isLogin: true,
+  };
+  const routes: Readonly<Record<string, AccountRoute>> = {
+    '/auth/password/signup': signup,
+    // `userpass` is an older name for the same.
+    '/auth/userpass/signup': signup,
+    '/auth/password/login': login,
+    '/auth/userpass/login': login,
+    '/auth/password/change': {
       run: async ({ body, address, requester, caller }) =>
         await accounts.changePassword(body, await caller(), { address, requester }),
     },
-  ];
-  const all = accounts.sendsEmails ? [...routes, ...emailRoutes(accounts)] : routes;
-  for (const route of all) addRoute(app, route, deps);
+    ...(accounts.sendsEmails && emailRoutes(accounts)),
+  };
+  for (const [path, route] of Object.entries(routes)) addRoute(app, deps, path, route);
 }
 
 /** The routes that send or confirm emails. */
-function emailRoutes(accounts: Accounts): AccountRoute[] {
-  return [
-    {
-      path: '/auth/password/reset/request',
+function emailRoutes(accounts: Accounts): Readonly<Record<string, AccountRoute>> {
+  return {
+    '/auth/password/reset/request': {
       run: ({ body }) => accounts.requestReset(body),
     },
-    {
-      path: '/auth/password/reset',
+    '/auth/password/reset': {
       run: ({ body, address, requester }) => accounts.reset(body, address, requester),
     },
-    {
-      path: '/auth/email/verify/request',
+    '/auth/email/verify/request': {
       run: async ({ caller }) => await accounts.requestVerification(await caller()),
     },
-    {
-      path: '/auth/email/verify',
+    '/auth/email/verify': {
       run: ({ body, address }) => accounts.verify(body, address),
     },
-  ];
+  };
 }
 
-function addRoute(app: FastifyInstance, route: AccountRoute, deps: AppDeps): void {
+function addRoute(app: FastifyInstance, deps: AppDeps, path: string, route: AccountRoute): void {
   const { addresses, logins, passwords } = deps;
-  const { path, run, isLogin = false, rate = logins, largest = fewMembers } = route;
+  const { run, isLogin = false, rate = logins, largest = fewMembers } = route;
   authRoute(app, deps, {
     ...{ path, largest },
     authorize: ({ raw }) => {
@@ -109,8 +95,7 @@ function addRoute(app: FastifyInstance, route: AccountRoute, deps: AppDeps): voi
       const caller = async () => (await callerOf(request, deps)).auth;
       const requester = { network: networkOf(address) };
       const call = { body, address, requester, caller };
-      if (!isLogin) return await run(call);
-      return await tryPassword(call, request);
+      return await (isLogin ? tryPassword(call, request) : run(call));
     },
   });
 

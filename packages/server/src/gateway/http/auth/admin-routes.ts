@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { fail, isJsonObject, type JsonObject } from '@really/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { readTokenRequest } from '../../../auth/token-request.js';
@@ -46,13 +45,11 @@ function authorizeEarly(authorize: AuthorizeAdmin): (request: FastifyRequest) =>
     if (Object.hasOwn(query as object, 'secret')) throw fail.invalid('secret', 'not.in.url');
     const bytes = Number(headers['content-length'] ?? Number.NaN);
     // A compressed body may be a thousand times as long.
-    const isShort = bytes <= largestUnauthorized && !isEncoded(headers);
+    const isEncoded = (headers['content-encoding'] ?? 'identity') !== 'identity';
+    const isShort = bytes <= largestUnauthorized && !isEncoded;
     if (hasSecretHeader(request) || !isShort) authorize(request);
   };
 }
-
-const isEncoded = ({ 'content-encoding': encoding = 'identity' }: IncomingHttpHeaders): boolean =>
-  encoding !== 'identity';
 
 const hasSecretHeader = ({ headers }: FastifyRequest): boolean =>
   headers['x-really-secret'] !== undefined;
@@ -82,9 +79,7 @@ async function mint(
 
 async function revoke(body: JsonObject, deps: AppDeps, address: string): Promise<object> {
   const { token, uid } = body;
-  if ((token ?? uid ?? undefined) === undefined) {
-    throw fail.invalid('token', 'expected.string');
-  }
+  if ((token ?? uid ?? undefined) === undefined) throw fail.invalid('token', 'expected.string');
   if (token !== undefined && token !== null) await revokeToken(token, deps, address);
   if (uid !== undefined && uid !== null) await revokeUid(uid, deps, address);
   return {};

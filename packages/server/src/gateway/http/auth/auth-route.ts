@@ -16,10 +16,7 @@ export interface AuthRoute {
   readonly run: (body: JsonObject | undefined, request: FastifyRequest) => Promise<object>;
 }
 
-/**
- * Serves `POST` of a path under `/auth/` with JSON that must not be cached. A trailing `/` is
- * allowed.
- */
+/** Serves `POST` of a path, also with a `/` after it, with JSON that must not be cached. */
 export function authRoute(app: FastifyInstance, deps: AppDeps, route: AuthRoute): void {
   const { path, largest: bodyLimit, authorize, run } = route;
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {

@@ -8,10 +8,7 @@ import { authRoute } from './auth-route.js';
 import { oidcRoutes } from './oidc-routes.js';
 import { selfRoutes } from './self-routes.js';
 
-/**
- * Limit of bytes per body: it becomes part of each token, and pushes of its owner may carry some of
- * it.
- */
+/** Limit of bytes per body: it becomes part of each token, and some of it may of pushes. */
 const largestData = 1024;
 
 /** The routes under `/auth/`. */

@@ -9,10 +9,7 @@ import { type Caller, callerOf } from './caller.js';
 /** Limit of bytes per body, which is ignored here. */
 const largestBody = 1024;
 
-/**
- * Tokens of one uid that its owner may have revoked at a time, so that nobody can fill the server's
- * memory.
- */
+/** Tokens that one owner may have revoked at a time, so that nobody can fill the memory. */
 const maxRevoked = 1000;
 
 /** As many each owner may have when there is no room left for more: many have none at all. */
@@ -23,10 +20,7 @@ const revokeLater = 60;
 
 /** Rules AUT3 and AUT5: what the owner of an active token may do with it. */
 export function selfRoutes(app: FastifyInstance, deps: AppDeps): void {
-  for (const [path, act] of [
-    ['/auth/refresh', refresh],
-    ['/auth/logout', logout],
-  ] as const) {
+  for (const [path, act] of Object.entries({ '/auth/refresh': refresh, '/auth/logout': logout })) {
     const run = async (_body: unknown, request: FastifyRequest) =>
       await act(await callerOf(request, deps), deps, request);
     authRoute(app, deps, { path, largest: largestBody, run });
