@@ -44,10 +44,7 @@ function tagsIn(name: string, header: string): string[] {
   return parts.map((tag) => tag.trim()).filter((tag) => tag !== '');
 }
 
-/**
- * The ETag of an object, without its quotes: its revision, the store's epoch, and the view it was
- * read under.
- */
+/** The ETag of an object, without quotes: revision, the store's epoch, and the reader's view. */
 export function objectTag(rev: number, { epoch, view }: { epoch: string; view: string }): string {
   return `${rev}-${epoch}-${view}`;
 }

@@ -1,6 +1,5 @@
 import type { JsonObject } from '@really/protocol';
 import type { Reply } from '../../../commands/services.js';
-import type { AcceptedRevs } from '../../../commands/write/accepted-revs.js';
 import type { AppDeps } from '../../app-deps.js';
 import { CommandRecord } from '../../dispatch/command-record.js';
 import type { CommandCall } from '../../dispatch/command-set.js';
@@ -13,23 +12,15 @@ export interface TraceHeaders {
   readonly traceparent?: string | undefined;
 }
 
-/** Details of a command from headers. */
-export interface CommandDetails extends TraceHeaders {
-  readonly accepted?: AcceptedRevs | undefined;
-}
-
-/** `pushTarget`: what receives pushes, if the command subscribes. */
-export type CommandSender = Pick<CommandCall, 'auth' | 'address' | 'pushTarget' | 'charge'>;
-
 /**
- * Runs a command that came over HTTP: counted, logged and traced like those over WebSocket. Always
- * rejects with a `ProtocolError`.
+ * Runs a command that came over HTTP: counted, logged and traced like those over WebSocket.
+ * `pushTarget`: what receives pushes, if it subscribes. Always rejects with a `ProtocolError`.
  */
 export async function runHttpCommand(
   deps: AppDeps,
   message: JsonObject,
-  sender: CommandSender,
-  { accepted, ...traced }: CommandDetails,
+  from: Pick<CommandCall, 'auth' | 'address' | 'pushTarget' | 'charge' | 'acceptedRevs'>,
+  traced: TraceHeaders,
 ): Promise<Reply> {
   const { commands, metrics } = deps;
   const { traceId } = traced;
@@ -39,12 +30,11 @@ export async function runHttpCommand(
     throw parsed.error;
   }
   const { request } = parsed;
-  const command = { cmd: request.cmd, r: request.target?.r, uid: sender.auth.uid, ...traced };
+  const command = { cmd: request.cmd, r: request.target?.r, uid: from.auth.uid, ...traced };
   const record = new CommandRecord(deps, command);
   const { log, span } = record;
   try {
-    const call = { ...sender, traceId, span, log, acceptedRevs: accepted };
-    const reply = await commands.run(call, request);
+    const reply = await commands.run({ ...from, traceId, span, log }, request);
     record.end('ok');
     return reply;
   } catch (thrown) {
@@ -54,10 +44,7 @@ export async function runHttpCommand(
   }
 }
 
-/**
- * Rules ENV5 and TRC2 over HTTP: the `traceId` is `X-Trace-Id`, or the trace of the W3C
- * `traceparent`.
- */
+/** Rules ENV5 and TRC2: the `traceId` is `X-Trace-Id`, or the trace of the W3C `traceparent`. */
 export function traceOf(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): TraceHeaders {

@@ -56,8 +56,8 @@ export function restTarget(path: string, method: string): RestTarget {
   const methods = target ? others : ['POST', 'OPTIONS'];
   if (method !== 'POST') return { target, methods };
   const at = parseR(collection);
-  if (name !== 'send')
-    return { target: at, bodyCommand: name === 'query' ? 'read' : 'count', methods };
+  if (name === 'query') return { target: at, bodyCommand: 'read', methods };
+  if (name === 'count') return { target: at, bodyCommand: 'count', methods };
   if (at?.kind === 'collection') return { target, methods: others };
   return { target: at, bodyCommand: 'send', methods };
 }
@@ -91,10 +91,7 @@ function bodyMessage({ target, body = {} }: RestRequest, cmd: BodyCommand): Json
   return { cmd, r: target.r, cmdOpts: cmd === 'count' ? countOptions(body) : body };
 }
 
-/**
- * Options of a read that a count ignores: over HTTP the same query may be read or counted (rules
- * HTTP7, HTTP14).
- */
+/** Options that a count ignores: the same query may be read or counted (rules HTTP7, HTTP14). */
 const readAlone: ReadonlySet<string> = new Set([
   ...['fields', 'sort', 'ascending', 'limit', 'skip', 'paginationToken', 'includeTotalCount'],
 ]);
@@ -123,7 +120,7 @@ function assertKnown({ method, target, query }: RestRequest): void {
   for (const name of query.keys()) {
     if (known.includes(name)) continue;
     const details = ['parameter.unknown', `expected.${nearestName(name, known)}`];
-    throw fail('request.invalid', Object.fromEntries([[name.slice(0, longestName), details]]));
+    throw fail('request.invalid', { [name.slice(0, longestName)]: details });
   }
 }
 

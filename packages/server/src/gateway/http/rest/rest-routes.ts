@@ -45,11 +45,15 @@ export function restRoutes(app: FastifyInstance, deps: AppDeps, streams: EventSt
   });
 }
 
+interface AuthorizedCall {
+  readonly caller: Caller;
+  readonly asked: RestTarget;
+}
+
 class RestRoutes {
   readonly #deps: AppDeps;
   readonly #streams: EventStreams;
-  /** Of authorized requests. */
-  readonly #callers = new WeakMap<FastifyRequest, Caller>();
+  readonly #authorized = new WeakMap<FastifyRequest, AuthorizedCall>();
 
   constructor(deps: AppDeps, streams: EventStreams) {
     this.#deps = deps;
@@ -62,43 +66,47 @@ class RestRoutes {
     if (params.version !== protocolVersion) {
       return sendRefusal(reply, refusals.unsupportedVersion);
     }
-    const { target, methods } = restTarget(`/${params['*']}`, method);
+    const asked = restTarget(`/${params['*']}`, method);
+    const { target, methods } = asked;
     if (methods.length > 0 && !methods.includes(method)) {
       reply.header('Allow', methods.join(', '));
       return sendError(reply, fail('command.unknown'), target?.r);
     }
     setPrivateHeaders(reply);
     try {
-      this.#callers.set(request, await callerOf(request, this.#deps));
+      const caller = await callerOf(request, this.#deps);
+      this.#authorized.set(request, { caller, asked });
       return undefined;
     } catch (thrown) {
-      return this.#refuse(request, reply, thrown);
+      return this.#refuse(reply, thrown, { method, r: target?.r });
     }
   }
 
   async handle(request: RestCall, reply: FastifyReply): Promise<FastifyReply> {
-    const { params, method } = request;
-    const asked = restTarget(`/${params['*']}`, method);
+    const call = this.#authorized.get(request);
+    if (!call) throw new Error('a request was served without authorization');
     try {
-      return await this.#serve(request, reply, asked);
+      return await this.#serve(request, reply, call);
     } catch (thrown) {
-      return this.#refuse(request, reply, thrown);
+      return this.#refuse(reply, thrown, { method: request.method, r: call.asked.target?.r });
     }
   }
 
-  #refuse({ params, method }: RestCall, reply: FastifyReply, thrown: unknown): FastifyReply {
-    const r = restTarget(`/${params['*']}`, method).target?.r;
-    return sendError(reply, toProtocolError(thrown, this.#deps, { method, r }), r);
+  #refuse(
+    reply: FastifyReply,
+    thrown: unknown,
+    asked: { readonly method: string; readonly r: string | undefined },
+  ): FastifyReply {
+    return sendError(reply, toProtocolError(thrown, this.#deps, asked), asked.r);
   }
 
   async #serve(
     request: FastifyRequest,
     reply: FastifyReply,
-    asked: RestTarget,
+    call: AuthorizedCall,
   ): Promise<FastifyReply> {
-    const caller = this.#callers.get(request);
-    if (!caller) throw new Error('a request was served without authorization');
-    const rest = await this.#read(request, asked, caller);
+    const { caller } = call;
+    const rest = await this.#read(request, call);
     const message = restMessage(rest);
     const traced = traceOf(request.headers);
     if (wantsEvents(request)) {
@@ -112,21 +120,17 @@ class RestRoutes {
     // Read first: if the model changes meanwhile, an older tag does not match later.
     const { names, r } = rest.target;
     const view = live.sharedViewOf(names, caller.auth, r);
-    const details = { ...traced, accepted: acceptedRevs(rest) };
-    const isHistory = message.cmd === 'history';
+    const from = { ...requesterOf(caller), acceptedRevs: acceptedRevs(rest) };
+    const cmd = String(message.cmd);
     const tagOf: RestResult['tagOf'] = async (rev, text) =>
       objectTag(rev, { epoch: live.epoch, view: view ?? (await digestOf(text)) });
-    return await this.#priced(caller, reply, String(message.cmd), async (serialize, charge) => {
-      const sender = { ...requesterOf(caller), charge };
-      const { body } = await runHttpCommand(this.#deps, message, sender, details);
-      return await respond(rest, reply, { body, tagOf, serialize, isHistory });
+    return await this.#priced(caller, reply, cmd, async (serialize, charge) => {
+      const { body } = await runHttpCommand(this.#deps, message, { ...from, charge }, traced);
+      return await respond(reply, rest, { cmd, body, tagOf, serialize });
     });
   }
 
-  /**
-   * Rule LIM37: runs a command with a possibly large response, within the limits for its owner and
-   * the tick.
-   */
+  /** Rule LIM37: runs what may have a large response, within the limits of owner and tick. */
   async #priced<T>(
     caller: Caller,
     { raw: response }: FastifyReply,
@@ -151,8 +155,7 @@ class RestRoutes {
 
   async #read(
     request: FastifyRequest,
-    { target, bodyCommand }: RestTarget,
-    caller: Caller,
+    { caller, asked: { target, bodyCommand } }: AuthorizedCall,
   ): Promise<RestRequest> {
     if (!target) throw fail('r.invalid');
     const query = new Map<string, string>();
@@ -199,6 +202,7 @@ function wantsEvents({ method, headers }: FastifyRequest): boolean {
 type SerializeBody = (body: JsonObject) => Promise<string>;
 
 interface RestResult {
+  readonly cmd: string;
   readonly body: JsonObject;
   /**
    * The ETag of a revision, without its quotes. `text`: the response, which stands for the view where
@@ -206,47 +210,38 @@ interface RestResult {
    */
   readonly tagOf: (rev: number, text?: () => Promise<string>) => Promise<string>;
   readonly serialize: SerializeBody;
-  readonly isHistory: boolean;
 }
 
 /** Sends the command's result as an HTTP response. */
 async function respond(
-  { method, target, headers, bodyCommand }: RestRequest,
   reply: FastifyReply,
-  { body, tagOf, serialize, isHistory }: RestResult,
+  { headers }: RestRequest,
+  { cmd, body, tagOf, serialize }: RestResult,
 ): Promise<FastifyReply> {
+  if (cmd === 'delete') return reply.code(204).send();
   const shown = body.body as JsonObject | undefined;
   let made: Promise<string> | undefined;
   const text = () => {
     made ??= serialize(body);
     return made;
   };
-  const tag = async (rev: unknown) => {
+  if (cmd === 'create') reply.header('Location', `/v${protocolVersion}${String(shown?._r)}`);
+  if (cmd === 'create' || cmd === 'update') {
+    const rev = cmd === 'create' ? shown?._rev : body.rev;
     if (typeof rev === 'number') reply.header('ETag', `"${await tagOf(rev)}"`);
-  };
-  if (method === 'DELETE') return reply.code(204).send();
-  if (bodyCommand) return sendJson(reply, 200, await text());
-  if (method === 'POST') {
-    const created = shown ?? {};
-    reply.header('Location', `/v${protocolVersion}${String(created._r)}`);
-    await tag(created._rev);
-    return sendJson(reply, 201, await text());
   }
-  if (method === 'PATCH') {
-    await tag(body.rev);
-    return sendJson(reply, 200, await text());
+  if (cmd === 'get') {
+    const current = await tagOf(Number(shown?._rev), text);
+    reply.header('ETag', `"${current}"`);
+    if (isKnown(headers['if-none-match']?.toString(), current)) return reply.code(304).send();
   }
-  if (target.kind === 'collection' || isHistory) return sendJson(reply, 200, await text());
-  const current = await tagOf(Number(shown?._rev), text);
-  reply.header('ETag', `"${current}"`);
-  if (isKnown(headers['if-none-match']?.toString(), current)) return reply.code(304).send();
-  return sendJson(reply, 200, await text());
+  return sendJson(reply, cmd === 'create' ? 201 : 200, await text());
 }
 
 /** As long as a view. Without a text it is a digest that no response has. */
 async function digestOf(text: () => Promise<string> = async () => ''): Promise<string> {
-  return createHash('sha256')
+  const digest = createHash('sha256')
     .update(await text())
-    .digest('base64url')
-    .slice(0, viewLength);
+    .digest('base64url');
+  return digest.slice(0, viewLength);
 }
