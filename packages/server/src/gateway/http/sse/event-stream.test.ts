@@ -22,7 +22,6 @@ test('[LIM35] a stream ends when its token is revoked, and is cut off if its end
     roomOutput: 65_536,
     timers,
     onEnd: () => calls.push('over'),
-    onDrain() {},
     charge() {},
   });
   stream.begin({ pos: undefined, view: undefined });

@@ -17,9 +17,7 @@ export interface EventStreamOptions {
   readonly roomOutput: number;
   readonly timers: Timers;
   /** The stream has ended; its client may still have to read the rest. */
-  readonly onEnd: (stream: EventStream) => void;
-  /** The waiting output was sent. */
-  readonly onDrain: (stream: EventStream) => void;
+  readonly onEnd: () => void;
   /** Charges bytes of objects that were read for it. */
   readonly charge: (bytes: number) => void;
 }
@@ -34,26 +32,22 @@ const last = new Set<string>(['failed', 'deleted']);
 export class EventStream implements PushTarget, TokenHolder {
   readonly auth: Auth;
   readonly address: string | undefined;
-  readonly #options: Pick<EventStreamOptions, 'timers' | 'onEnd' | 'roomOutput' | 'charge'>;
+  readonly #options: EventStreamOptions;
   readonly #response: ServerResponse;
-  readonly #limit: number;
   /** Nothing may be written while it opens: it may still be refused. */
   #state: 'opening' | 'open' | 'ended' = 'opening';
   /** The view that the client was sent last. */
   #view: unknown;
 
   constructor(options: EventStreamOptions) {
-    const { auth, address, response, limit, onDrain: drained } = options;
-    this.auth = auth;
-    this.address = address;
+    this.auth = options.auth;
+    this.address = options.address;
     this.#options = options;
-    this.#response = response;
-    this.#limit = limit;
-    response.on('drain', () => drained(this));
+    this.#response = options.response;
   }
 
   get congested(): boolean {
-    return this.isEnded || this.#response.writableLength > this.#limit;
+    return this.isEnded || this.waitingBytes > this.#options.limit;
   }
 
   /** It has one subscription, so nothing waits; the next stream does. */
@@ -81,7 +75,7 @@ export class EventStream implements PushTarget, TokenHolder {
   }
 
   pushEphemeral(frame: Frame, isLast = false): boolean {
-    const isBehind = this.#response.writableLength > this.#options.roomOutput;
+    const isBehind = this.waitingBytes > this.#options.roomOutput;
     if (this.isEnded || (isBehind && !isLast)) return false;
     this.push(frame);
     return true;
@@ -98,10 +92,7 @@ export class EventStream implements PushTarget, TokenHolder {
     this.#write(`: \n${idLine(pos)}\n`);
   }
 
-  /**
-   * Sends the result of a read with `subscribe`. It has no id: a client that drops right after it
-   * reads again.
-   */
+  /** Sends the result of a read, without an id: a client that drops right after it reads again. */
   writeItems(body: JsonObject): void {
     this.#write(`event: items\ndata: ${JSON.stringify(body)}\n\n`);
   }
@@ -130,14 +121,14 @@ export class EventStream implements PushTarget, TokenHolder {
     // A client that does not read would keep it open forever.
     const cut = this.#options.timers.after(endGrace, () => response.destroy());
     response.once('close', () => cut.cancel());
-    this.#options.onEnd(this);
+    this.#options.onEnd();
   }
 
   #write(text: string): void {
     if (this.#state !== 'open') return;
     this.#response.write(text);
     recordOutput(this.#response);
-    if (this.#response.writableLength <= this.#limit * overflowFactor) return;
+    if (this.waitingBytes <= this.#options.limit * overflowFactor) return;
     this.#state = 'ended';
     this.#response.destroy();
   }

@@ -68,24 +68,24 @@ export class EventStreams {
     reply: FastifyReply,
     opening: StreamOpening,
   ): Promise<FastifyReply> {
-    const { count, live } = this.#deps;
+    const { count, live, limits, platform } = this.#deps;
     const { auth, address } = opening.caller;
+    const { socket } = request.raw;
     // Already disconnected: no close event would follow to clean up the stream.
-    if (request.raw.socket.destroyed) throw fail('server.unavailable');
+    if (socket.destroyed) throw fail('server.unavailable');
     if (this.#closed || !count.enter(address)) throw fail('server.unavailable');
     const stream = new EventStream({
       auth,
       address: networkOf(address),
       response: reply.raw,
-      limit: this.#deps.limits.outputBuffer,
-      roomOutput: this.#deps.limits.roomOutput,
-      timers: this.#deps.platform.timers,
-      onEnd: (ended) => this.#forget(ended, address),
-      onDrain: (drained) => live.onDrain(drained),
+      limit: limits.outputBuffer,
+      roomOutput: limits.roomOutput,
+      timers: platform.timers,
+      onEnd: () => forget(),
       charge: (bytes) => this.#charge(opening.caller, bytes),
     });
-    const { socket } = request.raw;
     const forget = () => this.#forget(stream, address);
+    reply.raw.on('drain', () => live.onDrain(stream));
     socket.once('close', forget);
     reply.raw.once('close', forget);
     this.#all.add(stream);
