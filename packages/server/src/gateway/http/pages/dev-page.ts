@@ -7,7 +7,7 @@ import { isLoopbackHost } from '../../../platform/trusted-url.js';
 import type { ClientAddresses } from '../../server/client-addresses.js';
 import { refusals } from '../../server/http-refusal.js';
 import { sendRefusal } from '../http-responses.js';
-import { type DevPageContent, devPageHtml, script, style } from './dev-page-html.js';
+import { devPageHtml, script, style } from './dev-page-html.js';
 
 /** A page of the documentation, served unchanged. */
 export interface DocsPage {
@@ -49,29 +49,22 @@ const contentPolicy = [
  * could be made to resolve here), and not readable for pages of other origins.
  */
 export function devPageRoutes(app: FastifyInstance, options: DevPageOptions): void {
+  const pages = new Map(options.docs.map(({ name, text }) => [name, text]));
   app.get('/', async (request, reply) => {
     if (!isFromHere(request, options)) return sendRefusal(reply, refusals.notFound);
-    const html = devPageHtml(await contentFor(options));
-    return sendPrivately(reply, 'text/html; charset=utf-8', html);
+    const { models, tokens, platform } = options;
+    const expires = platform.clock.now() + tokenLife;
+    const token = await tokens.mint({ uid: developer, expires });
+    const content = { models: models().all(), uid: developer, token, docs: [...pages.keys()] };
+    return sendPrivately(reply, 'text/html; charset=utf-8', devPageHtml(content));
   });
-  const pages = new Map(options.docs.map(({ name, text }) => [name, text]));
   app.get<{ Params: { page: string } }>('/_docs/:page', async (request, reply) => {
     const text = pages.get(request.params.page);
-    if (text === undefined || !isFromHere(request, options))
+    if (text === undefined || !isFromHere(request, options)) {
       return sendRefusal(reply, refusals.notFound);
+    }
     return sendPrivately(reply, 'text/plain; charset=utf-8', text);
   });
-}
-
-async function contentFor(options: DevPageOptions): Promise<DevPageContent> {
-  const { models, tokens, platform, docs } = options;
-  const expires = platform.clock.now() + tokenLife;
-  return {
-    models: models().all(),
-    uid: developer,
-    token: await tokens.mint({ uid: developer, expires }),
-    docs: docs.map(({ name }) => name),
-  };
 }
 
 function isFromHere({ raw }: FastifyRequest, { addresses }: DevPageOptions): boolean {

@@ -1,8 +1,28 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import files from '@fastify/static';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { pathOf } from '../../server/socket-path.js';
 
 /** The dot folder that is public (RFC 8615). */
 const wellKnown = '.well-known';
+
+/** Serves the files of the public folder (rule LIM36). */
+export async function servePublicFiles(app: FastifyInstance, root: string): Promise<void> {
+  /** The paths that may be served. The plugin does not wait, so they are checked before. */
+  const allowed = new WeakMap<FastifyRequest, string>();
+  app.addHook('preHandler', async (request) => {
+    const path = decodeURI(pathOf(request.url));
+    if (await isPublicFile(path, root)) allowed.set(request, path);
+  });
+  await app.register(files, {
+    root,
+    allowedPath: (path, _root, request) => {
+      const checked = allowed.get(request);
+      return checked !== undefined && isSamePath(path, checked);
+    },
+  });
+}
 
 /**
  * Rule LIM36: true if a file of the public folder may be served. `path` is decoded. Dotfiles are
@@ -25,10 +45,7 @@ export async function isPublicFile(path: string, root: string): Promise<boolean>
   }
 }
 
-/**
- * True if a GET of this path is answered with a file: the path itself, or the index of the folder
- * it names.
- */
+/** True if a GET of this path is answered with a file: itself, or the index of its folder. */
 export async function isServedFile(path: string, root: string): Promise<boolean> {
   if (!(await isPublicFile(path, root))) return false;
   const files = [join(root, path), join(root, path, 'index.html')];
@@ -37,7 +54,7 @@ export async function isServedFile(path: string, root: string): Promise<boolean>
 }
 
 /** Whether two paths name the same: how many slashes there are does not matter. */
-export function isSamePath(a: string, b: string): boolean {
+function isSamePath(a: string, b: string): boolean {
   return namesIn(a).join('/') === namesIn(b).join('/');
 }
 
