@@ -4,17 +4,17 @@ import { anyObject, json, openObject as object } from './parameters.js';
 
 interface Endpoint {
   readonly summary: string;
-  /** `undefined`: no body. */
-  readonly body?: JsonObject | undefined;
-  readonly response: JsonObject;
-  readonly security: readonly JsonObject[];
+  /** By default there is none. */
+  readonly body?: JsonObject;
+  readonly response?: JsonObject;
+  /** By default anyone may ask. */
+  readonly security?: readonly JsonObject[];
 }
 
 const text = { type: 'string' };
 
 const token = object({ authType: text, accessToken: text }, ['accessToken']);
 const credentials = { email: { type: 'string', format: 'email' }, password: text };
-const open: JsonObject[] = [];
 const bearer: JsonObject[] = [{ bearer: [] }, { accessToken: [] }];
 const operator: JsonObject[] = [{ secret: [] }];
 
@@ -24,19 +24,16 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
     summary: 'Get a token without authentication; the body becomes its `data`',
     body: anyObject,
     response: token,
-    security: open,
   },
   '/auth/password/signup': {
     summary: 'Create an account and its user; other members make the user',
     body: { ...object(credentials, ['email', 'password']), additionalProperties: true },
     response: object({ authType: text, user: object({ _r: text, email: text }, ['_r']) }, ['user']),
-    security: open,
   },
   '/auth/password/login': {
     summary: 'Get a token for an email address and a password',
     body: object(credentials, ['email', 'password']),
     response: token,
-    security: open,
   },
   '/auth/password/change': {
     summary: 'Change the password; revokes every token, and returns a fresh one',
@@ -47,38 +44,30 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   '/auth/password/reset/request': {
     summary: 'Send an email for setting another password, if an account has the address',
     body: object({ email: credentials.email }, ['email']),
-    response: anyObject,
-    security: open,
   },
   '/auth/password/reset': {
     summary: 'Set another password with the token of an email',
     body: object({ token: text, password: text }, ['token', 'password']),
-    response: anyObject,
-    security: open,
   },
   '/auth/email/verify/request': {
     summary: 'Send an email for verifying the address',
-    response: anyObject,
     security: bearer,
   },
   '/auth/email/verify': {
     summary: 'Verify an address with the token of an email',
     body: object({ token: text }, ['token']),
-    response: anyObject,
-    security: open,
   },
   '/auth/oidc/login': {
     summary: 'Get a token for an ID token of a configured issuer',
     body: object({ provider: text, issuer: text, idToken: text, nonce: text }, ['idToken']),
     response: token,
-    security: open,
   },
   '/auth/refresh': {
     summary: 'Exchange a valid token for a fresh one',
     response: token,
     security: bearer,
   },
-  '/auth/logout': { summary: 'Revoke the token', response: anyObject, security: bearer },
+  '/auth/logout': { summary: 'Revoke the token', security: bearer },
   '/auth/accounts': {
     summary: 'Create a user',
     body: object({ data: anyObject }),
@@ -104,7 +93,6 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   '/auth/tokens/revoke': {
     summary: 'Revoke a token, or every token of a uid issued so far',
     body: object({ token: text, uid: text }),
-    response: anyObject,
     security: operator,
   },
 };
@@ -117,7 +105,10 @@ export function authPaths(isServed: (path: string) => boolean): Record<string, J
   );
 }
 
-function operation(path: string, { summary, body, response, security }: Endpoint): JsonObject {
+function operation(
+  path: string,
+  { summary, body, response = anyObject, security = [] }: Endpoint,
+): JsonObject {
   return {
     operationId: path.slice(1).replaceAll('/', '.'),
     tags: ['auth'],

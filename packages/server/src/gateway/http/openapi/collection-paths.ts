@@ -70,10 +70,7 @@ const events = (first: string): JsonObject => ({
   },
 });
 
-/**
- * What `?history` returns in place of the object. Not a second type of the 200 response, as with
- * `events`.
- */
+/** What `?history` returns in place of the object; beside the 200 response, as `events` are. */
 const history: JsonObject = {
   'x-history': {
     description:

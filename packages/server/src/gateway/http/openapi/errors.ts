@@ -56,10 +56,7 @@ function responseOf(code: number, messages: readonly string[]): JsonObject {
   };
 }
 
-/**
- * The responses of an operation that may be refused with these codes, or by a hook with a code of
- * its own.
- */
+/** The responses of an operation that may be refused with these codes, or by a hook with others. */
 export function refusals(...codes: readonly number[]): JsonObject {
   const all = [400, 401, 403, 404, 429, 500, 503, ...codes];
   const known = all.map((code) => [code, { $ref: `#/components/responses/${code}` }] as const);
