@@ -30,10 +30,8 @@ export function readBody(
 ): Promise<Buffer> {
   const limit = request.routeOptions.bodyLimit ?? Number.POSITIVE_INFINITY;
   if (Number(request.headers['content-length']) > limit) return Promise.reject(tooLarge());
-  const address = deps.addresses.of(request.raw);
-  const uid = knownUid(request.raw);
   return new Promise((resolve, reject) => {
-    new RequestBody(deps, { request, payload, limit, address, uid }, (error, bytes) => {
+    new RequestBody(deps, { request, payload, limit }, (error, bytes) => {
       if (bytes) resolve(bytes);
       else reject(error);
     });
@@ -44,9 +42,6 @@ interface RequestBodyOptions {
   readonly request: FastifyRequest;
   readonly payload: Readable & { readonly receivedEncodedLength?: number | undefined };
   readonly limit: number;
-  readonly address: string;
-  /** The sender's uid, if known. */
-  readonly uid: string | undefined;
 }
 
 /** By what they have read: the bodies whose requests are not answered. */
@@ -78,18 +73,19 @@ class RequestBody implements InputHolder {
   #state: BodyState = 'reading';
 
   constructor(deps: AppDeps, options: RequestBodyOptions, done: BodyDone) {
-    this.address = options.address;
+    const { request, payload } = options;
+    this.address = deps.addresses.of(request.raw);
     this.#deps = deps;
     this.#options = options;
     this.#done = done;
-    this.#intake = Intake.ofRequest(deps.intakes, options);
-    const { payload } = options;
+    this.#intake = Intake.ofRequest(deps.intakes, {
+      address: this.address,
+      uid: knownUid(request.raw),
+    });
     payload.on('data', this.#take).on('end', this.#end).on('error', this.#failed);
     payload.on('close', this.#closed);
     this.#await();
-    // Others of its uid or address may have used up the rate.
-    if (this.#intake.recheck()) this.#pause();
-    else payload.resume();
+    this.onRateRecovered();
   }
 
   giveUp(): void {
@@ -132,7 +128,7 @@ class RequestBody implements InputHolder {
   onRateRecovered(): void {
     // Others of its uid or address may have used up the rate.
     if (this.#intake.recheck()) {
-      this.#deps.rateTimers.set(this, this.#intake.takeTurn());
+      this.#pause();
       return;
     }
     this.#isPaused = false;
