@@ -16,14 +16,9 @@ const mostSmall = 8;
 /** Bytes of the responses of one address up to which they are small. */
 const smallBytes = 2 * 1024 * 1024;
 
-interface NetworkCompressions {
-  count: number;
-  bytes: number;
-}
-
 /** Counts the responses that are being compressed (rule LIM47). */
 export class Compressions {
-  readonly #byNetwork = new Map<string, NetworkCompressions>();
+  readonly #byNetwork = new Map<string, { count: number; bytes: number }>();
   #running = 0;
 
   /**
@@ -47,16 +42,12 @@ export class Compressions {
     running.count += 1;
     running.bytes += size;
     this.#byNetwork.set(network, running);
-    response.once('close', () => this.#end(network, size));
+    response.once('close', () => {
+      this.#running -= 1;
+      running.count -= 1;
+      running.bytes -= size;
+      if (running.count === 0) this.#byNetwork.delete(network);
+    });
     return true;
-  }
-
-  #end(network: string, bytes: number): void {
-    this.#running -= 1;
-    const running = this.#byNetwork.get(network);
-    if (!running) return;
-    running.count -= 1;
-    running.bytes -= bytes;
-    if (running.count === 0) this.#byNetwork.delete(network);
   }
 }

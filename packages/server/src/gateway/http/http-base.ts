@@ -23,27 +23,22 @@ export interface HttpBaseOptions {
   readonly log: Log;
   readonly platform: Platform;
   readonly addresses: Pick<ClientAddresses, 'of'>;
-  /** Reads the body of a request; `undefined`: none is read. */
-  readonly readBody?:
-    | ((request: FastifyRequest, payload: Readable) => Promise<unknown>)
-    | undefined;
+  /** Reads the body of a request; by default none is read. */
+  readonly readBody?: (request: FastifyRequest, payload: Readable) => Promise<unknown>;
   /** Whether there is a file under a decoded path. */
-  readonly isFile?: ((path: string) => Promise<boolean>) | undefined;
+  readonly isFile?: (path: string) => Promise<boolean>;
 }
 
 /** Response size in bytes from which it is compressed. */
 const worthCompressing = 1024;
 
-/**
- * The base of all HTTP apps: fastify without routes. It never listens: the gateway passes requests
- * to `routing`.
- */
+/** The base of all HTTP apps: fastify without routes. It never listens: `routing` gets requests. */
 export async function httpBase({
   cors: origins,
   log,
   platform,
   addresses,
-  readBody = () => Promise.resolve(undefined),
+  readBody = async () => undefined,
   isFile,
 }: HttpBaseOptions): Promise<FastifyInstance> {
   const app = fastify({
@@ -143,10 +138,7 @@ const ownHeaders = [
   'X-Trace-Id',
 ];
 
-/**
- * Headers that tracing libraries in a page add. A single header that is not allowed blocks the
- * whole request.
- */
+/** Headers that tracing libraries in a page add. A single one too many blocks the whole request. */
 const headersOfTracing = [
   ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
   ...['b3', 'X-B3-TraceId', 'X-B3-SpanId', 'X-B3-ParentSpanId', 'X-B3-Sampled', 'X-B3-Flags'],

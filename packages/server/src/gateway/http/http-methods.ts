@@ -23,16 +23,14 @@ export function watchMethods(
     for (const name of [method].flat()) route.methods.add(name);
   });
   return async (path) => {
-    if (path.startsWith(rest)) return restMethods(path.slice(rest.length - 1));
+    if (path.startsWith(rest)) {
+      const { methods } = restTarget(path.slice(rest.length - 1), '');
+      return methods.length > 0 ? methods : undefined;
+    }
     const route = [...known.values()].find((candidate) => candidate.path.test(path));
     if (route) return [...route.methods, 'OPTIONS'];
     return (await isFile(decodeURIComponent(path))) ? ['GET', 'HEAD', 'OPTIONS'] : undefined;
   };
-}
-
-function restMethods(path: string): readonly string[] | undefined {
-  const { methods } = restTarget(path, '');
-  return methods.length > 0 ? methods : undefined;
 }
 
 /** `/_dead-letters/:id` is any path of two segments that starts like this. */

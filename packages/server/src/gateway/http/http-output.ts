@@ -123,7 +123,7 @@ class HttpConnection implements OutputHolder {
   address = '';
   readonly #options: HttpOutputOptions;
   readonly #socket: Socket;
-  readonly #all: Pick<HttpOutput, 'responds' | 'responded'>;
+  readonly #all: HttpOutput;
   readonly #queue: { readonly begin: () => void; readonly bytes: number }[] = [];
   /** Memory of the requests in the queue. */
   #queued = 0;
@@ -132,10 +132,7 @@ class HttpConnection implements OutputHolder {
   #busy = false;
   /** The request with a body that has begun. */
   #withBody: IncomingMessage | undefined;
-  /**
-   * Begins a request whose body has not all arrived when the address sends no more for now: its
-   * listener would have Node read on.
-   */
+  /** Begins a request whose body has to wait for the rate: its listener would have Node read on. */
   #beginLater: (() => void) | undefined;
   /** It is a WebSocket now, which is read without regard to requests. */
   #isHandedOver = false;
@@ -143,11 +140,7 @@ class HttpConnection implements OutputHolder {
   /** Bytes of the current response, if known: all are in memory until the last is read. */
   #body = 0;
 
-  constructor(
-    options: HttpOutputOptions,
-    socket: Socket,
-    all: Pick<HttpOutput, 'responds' | 'responded'>,
-  ) {
+  constructor(options: HttpOutputOptions, socket: Socket, all: HttpOutput) {
     this.#options = options;
     this.#socket = socket;
     this.#all = all;
