@@ -6,9 +6,9 @@ import { NodeCount } from './limits/connection-count.js';
 import { IntakeRates } from './limits/intake-rates.js';
 import { OutputTotal } from './limits/output-total.js';
 import type { Gateway, ServerGatewayOptions, TlsFiles } from './options.js';
-import { AcceptedSockets } from './server/accepted-sockets.js';
+import { limitAccepted } from './server/accepted-sockets.js';
 import { ClientAddresses } from './server/client-addresses.js';
-import { Hosts } from './server/hosts.js';
+import { appByHost } from './server/hosts.js';
 import { createHttpServer, type HttpServer, httpTimeoutsFor } from './server/http-server.js';
 import { Origins } from './server/origins.js';
 import { replayRequest } from './server/replay-request.js';
@@ -52,19 +52,19 @@ class ServerGateway implements Gateway {
     const alone = apps.length === 1;
     this.#apps = apps.map((app) => new AppGateway(app, { node, output, draining, alone }));
     const named = new Map(this.#apps.map((app) => [app.clientid ?? '', app]));
-    const hosts = new Hosts(config.domain, named);
+    const appOf = appByHost(config.domain, named);
     const addresses = new ClientAddresses(config.trustProxy);
     const origins = new Origins(config.cors);
     this.#routes = new ServerRoutes({
       ...{ ...options, addresses, draining },
-      ready: (request) => this.#ready(hosts.appOf(request)),
+      ready: (request) => this.#ready(appOf(request)),
       scrape: async (format) => {
         for (const app of this.#apps) app.settleMetrics();
         return (await metrics.text?.(format)) ?? { text: '', contentType: 'text/plain' };
       },
     });
     const router = new RequestRouter({
-      ...{ ...options, origins, hosts, routes: this.#routes },
+      ...{ ...options, origins, appOf, routes: this.#routes },
       serveWithoutUpgrade: (request, head) =>
         afterAllResponses(request.socket, () => replayRequest(this.#server, request, head)),
     });
@@ -81,7 +81,7 @@ class ServerGateway implements Gateway {
     heads.watch(this.#server, { readOn, isReceiving });
     this.#unusedSockets = new UnusedSockets(this.#server);
     const perAddress = apps.map((app) => app.config.limits.connectionsPerAddress);
-    new AcceptedSockets(this.#server, {
+    limitAccepted(this.#server, {
       perAddress: perAddress.reduce((sum, most) => sum + most, 0),
       ...{ addresses, budgets },
     });

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import { Hosts } from './hosts.js';
+import { appByHost } from './hosts.js';
 
 const apps = new Map([
   ['a6bcc', 1],
   ['b', 2],
 ]);
-const hosted = new Hosts('api.really.io', apps);
+const hosted = appByHost('api.really.io', apps);
 
 function ask(host: string | undefined, url = '/', others: readonly string[] = []) {
   const all = host === undefined ? [] : [host, ...others];
   const headers = host === undefined ? {} : { host };
-  return hosted.appOf({ headers, headersDistinct: { host: all }, url });
+  return hosted({ headers, headersDistinct: { host: all }, url });
 }
 
 test.each([
@@ -50,8 +50,8 @@ test('[HOST1] an absolute target overrides the header, and two headers give no n
 });
 
 test('[CON1] without a domain there is one app, on any host', () => {
-  const alone = new Hosts(undefined, new Map([['', 1]]));
+  const alone = appByHost(undefined, new Map([['', 1]]));
   for (const host of ['x.example', '127.0.0.1', '']) {
-    expect(alone.appOf({ headers: { host }, headersDistinct: {}, url: '/' })).toBe(1);
+    expect(alone({ headers: { host }, headersDistinct: {}, url: '/' })).toBe(1);
   }
 });

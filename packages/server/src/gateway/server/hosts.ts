@@ -4,29 +4,21 @@ import type { IncomingMessage } from 'node:http';
 export type HostedRequest = Pick<IncomingMessage, 'headers' | 'headersDistinct' | 'url'>;
 
 /**
- * Finds the app that a request is for (rule HOST1). With a domain, its host is
- * `<clientid>.<domain>`; without one there is a single app on any host.
+ * Finds the app that a request is for (rule HOST1), `undefined` if it is none. With a domain, its
+ * host is `<clientid>.<domain>`; without one there is a single app on any host. `domain` and
+ * clientids are lower case.
  */
-export class Hosts<T> {
-  readonly #suffix: string | undefined;
-  readonly #apps: ReadonlyMap<string, T>;
-  readonly #only: T | undefined;
-
-  /** `domain` and clientids are lower case. */
-  constructor(domain: string | undefined, apps: ReadonlyMap<string, T>) {
-    this.#suffix = domain === undefined ? undefined : `.${domain}`;
-    this.#apps = apps;
-    this.#only = [...apps.values()][0];
-  }
-
-  /** `undefined`: no app has this host. */
-  appOf(request: HostedRequest): T | undefined {
-    const suffix = this.#suffix;
-    if (suffix === undefined) return this.#only;
+export function appByHost<T>(
+  domain: string | undefined,
+  apps: ReadonlyMap<string, T>,
+): (request: HostedRequest) => T | undefined {
+  const [only] = apps.values();
+  if (domain === undefined) return () => only;
+  const suffix = `.${domain}`;
+  return (request) => {
     const host = hostOf(request);
-    if (!host.endsWith(suffix)) return undefined;
-    return this.#apps.get(host.slice(0, -suffix.length));
-  }
+    return host.endsWith(suffix) ? apps.get(host.slice(0, -suffix.length)) : undefined;
+  };
 }
 
 /**

@@ -3,14 +3,14 @@ import type { Counter } from '../../platform/metrics.js';
 import type { AppGateway } from '../app-gateway.js';
 import type { ServerGatewayOptions } from '../options.js';
 import { drainBody } from './drain-body.js';
-import type { Hosts } from './hosts.js';
+import type { HostedRequest } from './hosts.js';
 import { type HttpRefusal, refusals, refuseRequest, refuseUpgrade } from './http-refusal.js';
 import type { Origins } from './origins.js';
 import type { ServerRoutes } from './server-routes.js';
 import { pathKindOf } from './socket-path.js';
 
 export interface RequestRouterOptions extends Pick<ServerGatewayOptions, 'metrics' | 'platform'> {
-  readonly hosts: Hosts<AppGateway>;
+  readonly appOf: (request: HostedRequest) => AppGateway | undefined;
   readonly routes: ServerRoutes;
   readonly origins: Origins;
   /** Serves a request again as if it offered no upgrade. `head`: the bytes after its headers. */
@@ -34,9 +34,9 @@ export class RequestRouter {
   }
 
   request(request: IncomingMessage, response: ServerResponse): void {
-    const { hosts, routes, origins } = this.#options;
+    const { appOf, routes, origins } = this.#options;
     const target = pathKindOf(request.url ?? '');
-    const app = hosts.appOf(request);
+    const app = appOf(request);
     if (target === 'unsupported-version')
       refuseRequest(response, refusals.unsupportedVersion, origins);
     else if (routes.has(request)) routes.handle(request, response);
@@ -46,10 +46,10 @@ export class RequestRouter {
   }
 
   upgrade(request: IncomingMessage, head: Buffer): void {
-    const { hosts, serveWithoutUpgrade } = this.#options;
+    const { appOf, serveWithoutUpgrade } = this.#options;
     const target = pathKindOf(request.url ?? '');
     const wantsWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
-    const app = hosts.appOf(request);
+    const app = appOf(request);
     if (target === 'other' && !wantsWebSocket) serveWithoutUpgrade(request, head);
     else if (app) app.upgrade(request, head);
     else if (target === 'unsupported-version') this.#refuse(request, refusals.unsupportedVersion);
