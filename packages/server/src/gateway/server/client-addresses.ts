@@ -35,7 +35,8 @@ export class ClientAddresses {
 
   of(request: Pick<ClientRequest, 'socket' | 'headers'>): string {
     let address = plain(request.socket.remoteAddress ?? '');
-    const hops = forwardedFor(request);
+    // A list is joined with commas.
+    const hops = String(request.headers['x-forwarded-for'] ?? '').split(',');
     while (contains(this.#trusted, address)) {
       const hop = plain(hops.pop() ?? '');
       if (isIP(hop) === 0) break;
@@ -84,12 +85,6 @@ function networks(given: readonly string[]): BlockList {
 function contains(list: BlockList, address: string): boolean {
   const version = isIP(address);
   return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');
-}
-
-function forwardedFor({ headers }: Pick<ClientRequest, 'headers'>): string[] {
-  const given = headers['x-forwarded-for'];
-  if (given === undefined) return [];
-  return (typeof given === 'string' ? given : given.join(',')).split(',');
 }
 
 /** Normalizes an address: no port, brackets, zone or IPv4-mapped prefix. */

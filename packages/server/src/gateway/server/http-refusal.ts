@@ -6,9 +6,7 @@ import type { Origins } from './origins.js';
 export interface HttpRefusal {
   readonly code: number;
   readonly reason: string;
-  /**
-   * The same as an error message of section ERR, for a request that may have been meant for REST.
-   */
+  /** The same as an error of section ERR, for a request that may have been meant for REST. */
   readonly error?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
@@ -64,9 +62,7 @@ export class RefusedRequest extends Error {
   }
 }
 
-/**
- * Milliseconds that a refused client may go on sending: closing at once would cut the response off.
- */
+/** Milliseconds that a refused client may go on sending: closing would cut the response off. */
 export const linger = 2000;
 
 /** Refuses a plain request. Pages of other origins may read why. */

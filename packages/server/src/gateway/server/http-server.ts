@@ -135,9 +135,7 @@ function refuseMalformed(origins: Origins, timers: Timers) {
   };
 }
 
-/**
- * A connection that was never used: the client would take a response for that to its first request.
- */
+/** Never used: the client would take a response for that to its first request. */
 function isUnused({ code }: ParserError, socket: Duplex): boolean {
   return code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket instanceof Socket && socket.bytesRead === 0;
 }
