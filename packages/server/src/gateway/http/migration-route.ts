@@ -25,16 +25,12 @@ export function migrationRoute(app: FastifyInstance, deps: AppDeps): void {
     const report = (event: MigrationEvent | { readonly kind: 'done' }) => {
       if (!output.destroyed) output.write(`${JSON.stringify(event)}\n`);
     };
-    migrate(report).then(
-      () => {
-        report({ kind: 'done' });
-        output.end();
-      },
-      (err: unknown) => {
-        log.error({ err }, 'a migration stopped before its end');
-        output.end();
-      },
-    );
+    migrate(report)
+      .then(
+        () => report({ kind: 'done' }),
+        (err: unknown) => log.error({ err }, 'a migration stopped before its end'),
+      )
+      .finally(() => output.end());
     reply.header('Cache-Control', 'no-store').type('application/x-ndjson');
     return reply.send(output);
   });
