@@ -31,9 +31,7 @@ const tokenLife = 86_400_000;
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/**
- * The page may load its own style and script. Code pasted into the console may talk to this server.
- */
+/** The page may load its own style and script; code in the console may talk to this server. */
 const contentPolicy = [
   "default-src 'none'",
   `style-src ${hashOf(style)}`,

@@ -38,8 +38,10 @@ export async function isPublicFile(path: string, root: string): Promise<boolean>
     const folder = await realpath(root);
     const file = await realpath(join(root, ...names));
     if (!isWithin(file, folder)) return false;
+    if (!(await stat(file)).isDirectory()) return true;
     // A folder is served as its index, if there is one.
-    return !(await stat(file)).isDirectory() || (await isIndexWithin(file, folder));
+    const index = await realpath(join(file, 'index.html')).catch(() => undefined);
+    return index === undefined || isWithin(index, folder);
   } catch {
     return false;
   }
@@ -60,14 +62,6 @@ function isSamePath(a: string, b: string): boolean {
 
 function namesIn(path: string): string[] {
   return path.split('/').filter(Boolean);
-}
-
-async function isIndexWithin(path: string, folder: string): Promise<boolean> {
-  try {
-    return isWithin(await realpath(join(path, 'index.html')), folder);
-  } catch {
-    return true;
-  }
 }
 
 function isWithin(path: string, folder: string): boolean {
