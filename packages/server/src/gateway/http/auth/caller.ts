@@ -70,9 +70,7 @@ async function demandRate(
   throw fail.rateLimited(retryAfter);
 }
 
-/**
- * From the header or else the query: a proxy may use the header for credentials of another scheme.
- */
+/** From the header or else the query: a proxy may use the header for other credentials. */
 function tokenOf({ headers, query }: FastifyRequest): unknown {
   const { authorization } = headers;
   const inQuery = (query as Record<string, unknown>).access_token;

@@ -1,9 +1,7 @@
 import { commandSchemas, isJsonObject, type JsonObject } from '@really/protocol';
 import type { Model } from '../../../model/model.js';
 
-/**
- * An object with any members. Without `additionalProperties`, generators assume that it has none.
- */
+/** An object with any members: without `additionalProperties`, generators assume none. */
 export const anyObject: JsonObject = { type: 'object', additionalProperties: true };
 
 /** An object that may have further members. */

@@ -118,9 +118,7 @@ export class ValueSchemas {
     };
   }
 
-  /**
-   * The fields that a reference shows of its target; the target's own references are not resolved.
-   */
+  /** The fields that a reference shows of its target, whose own references are not resolved. */
   #target({ collection, shows }: ReferenceField): JsonObject {
     const target = this.#models.get(collection);
     const inner = target && new ValueSchemas(this.#models, target, 'stored');

@@ -35,9 +35,7 @@ export function isKnown(header: string | undefined, current: string): boolean {
   });
 }
 
-/**
- * The elements of a list, without empty ones (RFC 9110, section 5.6.1.2). Our ETags have no commas.
- */
+/** The elements of a list, but empty ones (RFC 9110, section 5.6.1.2). Our ETags have no commas. */
 function tagsIn(name: string, header: string): string[] {
   const parts = header.split(',', maxTags + 1);
   if (parts.length > maxTags) throw fail.invalid(name, `expected.at.most.${maxTags}.tags`);
