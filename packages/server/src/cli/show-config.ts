@@ -7,13 +7,11 @@ import type { ExitCode } from './report-error.js';
 export async function showConfig(options: ProgramOptions): Promise<ExitCode> {
   const config = configInForce('production', options);
   const app = appFlagOf(options);
-  const rows = configRows(app === undefined ? config : appConfig(config, app)).map(
-    ({ key, value, source }) => ({
-      key,
-      value: key === 'host' && source === 'default' ? `${value} (in dev 127.0.0.1)` : value,
-      source,
-    }),
-  );
+  const rows = configRows(app === undefined ? config : appConfig(config, app)).map((row) => {
+    const { key, value, source } = row;
+    const isHost = key === 'host' && source === 'default';
+    return isHost ? { ...row, value: `${value} (in dev 127.0.0.1)` } : row;
+  });
   const width = (of: 'key' | 'value') => Math.max(...rows.map((row) => row[of].length));
   const [keyWidth, valueWidth] = [width('key'), width('value')];
   for (const { key, value, source } of rows) {
