@@ -15,7 +15,7 @@ import { replayRequest } from './server/replay-request.js';
 import { RequestHeads } from './server/request-heads.js';
 import { RequestRouter } from './server/request-router.js';
 import { ServerRoutes } from './server/server-routes.js';
-import { UnusedSockets } from './server/unused-sockets.js';
+import { watchUnused } from './server/unused-sockets.js';
 
 /** Milliseconds that a shutdown may take (rule SES12). */
 const shutdownTime = 7000;
@@ -39,7 +39,7 @@ class ServerGateway implements Gateway {
   readonly #apps: readonly AppGateway[];
   readonly #routes: ServerRoutes;
   readonly #server: HttpServer;
-  readonly #unusedSockets: UnusedSockets;
+  readonly #closeUnused: () => void;
   #closing: Promise<void> | undefined;
 
   constructor(options: ServerGatewayOptions) {
@@ -79,7 +79,7 @@ class ServerGateway implements Gateway {
       (request, response) => router.request(request, response),
     );
     heads.watch(this.#server, { readOn, isReceiving });
-    this.#unusedSockets = new UnusedSockets(this.#server);
+    this.#closeUnused = watchUnused(this.#server);
     const perAddress = apps.map((app) => app.config.limits.connectionsPerAddress);
     limitAccepted(this.#server, {
       perAddress: perAddress.reduce((sum, most) => sum + most, 0),
@@ -126,7 +126,7 @@ class ServerGateway implements Gateway {
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    this.#unusedSockets.close();
+    this.#closeUnused();
     // A connection that had a request in flight stays open after its response.
     const idle = timers.every(idleCheck, () => server.closeIdleConnections());
     await Promise.all(this.#apps.map((app) => app.shutDown(deadline)));
