@@ -21,16 +21,6 @@ export type HttpServer = http.Server | https.Server;
 /** Bytes of a request's head: a target of 64 KiB plus headers (rule HTTP13). */
 export const maxHeadBytes = (64 + 16) * 1024;
 
-/** Milliseconds. */
-export type HttpTimeouts = Pick<
-  http.ServerOptions,
-  | 'keepAliveTimeout'
-  | 'keepAliveTimeoutBuffer'
-  | 'headersTimeout'
-  | 'requestTimeout'
-  | 'connectionsCheckingInterval'
->;
-
 /** Added to the keep-alive time that clients are promised: a request may be on its way when it ends. */
 const slack = 5000;
 const usualHead = 10_000;
@@ -38,7 +28,7 @@ const longestHead = 120_000;
 const usualRequest = 30_000;
 
 /**
- * Timeouts for a keep-alive time. Node cuts off an unused connection after the head timeout; since
+ * Timeouts for a keep-alive time, in milliseconds. Node cuts off an unused connection after the head timeout; since
  * load balancers open some in advance, that is as long as the idle time between requests, up to 2
  * minutes.
  */
@@ -50,7 +40,7 @@ export function httpTimeoutsFor(keepAlive: number) {
     headersTimeout,
     requestTimeout: Math.max(usualRequest, headersTimeout),
     connectionsCheckingInterval: 5000,
-  } satisfies HttpTimeouts;
+  };
 }
 
 /** Connections beyond those that may become WebSockets: plain requests and refused upgrades. */
@@ -58,7 +48,7 @@ const spare = 1000;
 
 export interface HttpServerOptions extends Pick<ServerConfig, 'connections' | 'tls'> {
   readonly origins: Origins;
-  readonly timeouts: HttpTimeouts;
+  readonly timeouts: ReturnType<typeof httpTimeoutsFor>;
   readonly timers: Timers;
   readonly output: Pick<HttpOutput, 'inOrder'>;
 }
