@@ -69,7 +69,8 @@ export class EventStreams {
     opening: StreamOpening,
   ): Promise<FastifyReply> {
     const { count, live, limits, platform } = this.#deps;
-    const { auth, address } = opening.caller;
+    const { caller, traced } = opening;
+    const { auth, address } = caller;
     const { socket } = request.raw;
     // Already disconnected: no close event would follow to clean up the stream.
     if (socket.destroyed) throw fail('server.unavailable');
@@ -82,7 +83,7 @@ export class EventStreams {
       roomOutput: limits.roomOutput,
       timers: platform.timers,
       onEnd: () => forget(),
-      charge: (bytes) => this.#charge(opening.caller, bytes),
+      charge: (bytes) => this.#charge(caller, bytes),
     });
     const forget = () => this.#forget(stream, address);
     reply.raw.on('drain', () => live.onDrain(stream));
@@ -91,12 +92,8 @@ export class EventStreams {
     this.#all.add(stream);
     try {
       const message = streamMessage(opening);
-      const { body, afterwards } = await runHttpCommand(
-        this.#deps,
-        message,
-        { auth, pushTarget: stream },
-        opening.traced,
-      );
+      const from = { auth, pushTarget: stream };
+      const { body, afterwards } = await runHttpCommand(this.#deps, message, from, traced);
       const failure = failureOf(body);
       if (failure) throw failure;
       // Otherwise it would join the room of a stream that nobody ends any more.
@@ -104,7 +101,7 @@ export class EventStreams {
       const beginRoom = await this.#joinRoom(stream, opening);
       // The client has disconnected meanwhile, or the server is closing.
       if (stream.isEnded) throw fail('server.unavailable');
-      this.#begin(reply, stream, opening.caller, viewIn(body));
+      this.#begin(reply, stream, caller, viewIn(body));
       if (message.cmd === 'read') stream.writeItems(body);
       afterwards?.();
       beginRoom?.();
@@ -216,19 +213,18 @@ export class EventStreams {
 /** The subscription that a GET stands for: an object, a collection or a query. */
 function streamMessage({ rest, message }: StreamOpening): JsonObject {
   const { target, query, headers } = rest;
-  const { r } = target;
   const lastId = headers['last-event-id']?.toString() ?? query.get('lastEventId');
-  const fields = query.get('fields')?.split(',');
+  const options = message.cmdOpts as JsonObject;
   for (const cmd of ['count', 'history']) {
     if (message.cmd === cmd) throw fail.invalid(cmd, 'expected.absent.with.events');
   }
   if (target.kind === 'collection' && ofQueries.some((name) => query.has(name))) {
-    const options = message.cmdOpts as JsonObject;
     const since = lastId === undefined ? {} : { since: lastId };
     return { ...message, cmd: 'read', cmdOpts: { ...options, ...since, subscribe: true } };
   }
   const from = lastId === undefined ? {} : startOf(target.kind, lastId);
-  const item: JsonObject = { r, ...(fields && { fields }), ...from };
+  const { fields } = options;
+  const item: JsonObject = { r: target.r, ...(fields !== undefined && { fields }), ...from };
   return { cmd: 'subscribe', body: { subscriptions: [item] } };
 }
 
