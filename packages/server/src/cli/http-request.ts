@@ -50,8 +50,8 @@ function responseTo(
   signal?: AbortSignal,
 ): Promise<IncomingMessage> {
   const send = url.startsWith('https:') ? httpsRequest : httpRequest;
-  const named = host === undefined ? {} : { host };
-  const options = { signal, method, headers: { ...headers, ...named }, servername: host };
+  const named = { ...headers, ...(host !== undefined && { host }) };
+  const options = { signal, method, headers: named, servername: host };
   return new Promise((resolve, reject) => {
     send(url, options, resolve).on('error', reject).end();
   });
