@@ -127,9 +127,8 @@ class HttpConnection implements OutputHolder {
   readonly #queue: { readonly begin: () => void; readonly bytes: number }[] = [];
   /** Memory of the requests in the queue. */
   #queued = 0;
-  /** Of the current response: the time between two is not the client's. */
+  /** Of the response in progress: the time between two is not the client's. */
   #pace: OutputPace | undefined;
-  #busy = false;
   /** The request with a body that has begun. */
   #withBody: IncomingMessage | undefined;
   /** Begins a request whose body has to wait for the rate: its listener would have Node read on. */
@@ -156,7 +155,7 @@ class HttpConnection implements OutputHolder {
     this.#options.heads.pay(this.#socket, head);
     // What was read together with the request that was too much.
     if (this.#socket.destroyed) return;
-    if (!this.#busy) {
+    if (!this.#pace) {
       this.#begin(request, response, listener);
     } else if (this.#queue.length >= maxPipelined) {
       this.#options.budgets.refuse('limits.inFlight');
@@ -178,12 +177,12 @@ class HttpConnection implements OutputHolder {
   afterwards(run: () => void): void {
     // All bodies before this have arrived.
     this.#beginHeld();
-    if (this.#busy) this.#queue.push({ begin: run, bytes: 0 });
+    if (this.#pace) this.#queue.push({ begin: run, bytes: 0 });
     else run();
   }
 
   afterResponse(run: () => void): void {
-    if (this.#busy) this.#onResponded = run;
+    if (this.#pace) this.#onResponded = run;
     else run();
   }
 
@@ -222,7 +221,6 @@ class HttpConnection implements OutputHolder {
   }
 
   #begin(request: IncomingMessage, response: ServerResponse, listener: RequestListener): void {
-    this.#busy = true;
     this.#pace = new OutputPace(this.#socket, this.#options.time);
     this.address = this.#options.addresses.of(request);
     response.once('close', () => this.#next());
@@ -244,7 +242,7 @@ class HttpConnection implements OutputHolder {
   }
 
   #next(): void {
-    this.#busy = false;
+    this.#pace = undefined;
     this.#release();
     if (this.#socket.destroyed) return;
     const next = this.#queue.shift();
