@@ -64,7 +64,7 @@ const option = (name: string, description: string): JsonObject =>
   inQuery(name, memberOf(read, 'cmdOpts', name), description);
 
 /** Parameters of all collections, by component name. */
-export const commonParameters: JsonObject = {
+export const commonParameters = {
   filter: inQuery('filter', memberOf(read, 'cmdOpts', 'query', 'filter'), 'A filter in RQL.'),
   // As text, since generated clients write an object in a query as `values[name]=…`.
   values: inQuery(
@@ -110,7 +110,7 @@ export const commonParameters: JsonObject = {
     text,
     'For an event stream: the id of the last event received. `?lastEventId=` does the same.',
   ),
-};
+} satisfies JsonObject;
 
 /** `fields`: names of the model, and its sets. */
 export function fieldsParameter(model: Model): JsonObject {
@@ -132,9 +132,6 @@ export function sortParameter(): JsonObject {
 }
 
 /** References to `commonParameters`. */
-export function common(...names: readonly string[]): JsonObject[] {
-  return names.map((name) => {
-    if (!(name in commonParameters)) throw new Error(`there is no parameter ${name}`);
-    return { $ref: `#/components/parameters/${name}` };
-  });
+export function common(...names: readonly (keyof typeof commonParameters)[]): JsonObject[] {
+  return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
 }
