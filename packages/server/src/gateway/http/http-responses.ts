@@ -45,13 +45,8 @@ export function respondWithErrors(
     const fields = { method: request.method, route: request.routeOptions.url };
     if (error instanceof RefusedRequest) return sendRefusal(reply, error.refusal);
     const known = fromHttp(error);
-    if (
-      known?.code === 413 &&
-      !isAwaitingContinue(reply.raw) &&
-      (await drainBody(request.raw, platform))
-    ) {
-      reply.removeHeader('Connection');
-    }
+    const isArriving = known?.code === 413 && !isAwaitingContinue(reply.raw);
+    if (isArriving && (await drainBody(request.raw, platform))) reply.removeHeader('Connection');
     return sendError(reply, known ?? toProtocolError(error, { log, platform }, fields));
   });
 }
