@@ -1,6 +1,6 @@
 import { ProtocolError } from '@really/protocol';
 import type { Audit } from '../auth/audit.js';
-import { defaultTokenLifetimes } from '../auth/token-lifetimes.js';
+import { defaultTokenLifetimes } from '../auth/token-lifetimes.fixture.js';
 import { Tokens } from '../auth/tokens.js';
 import { type ModelFiles, type TestApp, testApp } from '../commands/test-app.fixture.js';
 import { silentLog } from '../platform/log.js';

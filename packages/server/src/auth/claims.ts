@@ -1,16 +1,18 @@
-import { type Auth, infiniteIn, isDeeperThan, type JsonObject, parseR } from '@really/protocol';
+import {
+  type Auth,
+  infiniteIn,
+  isDeeperThan,
+  isJsonObject,
+  type JsonObject,
+  parseR,
+} from '@really/protocol';
 
 /** The claims of a token with a good signature. */
-export type Claims =
-  | {
-      readonly kind: 'valid';
-      readonly auth: Auth;
-      /** Milliseconds since the Unix epoch; `undefined`: never. */
-      readonly expires: number | undefined;
-    }
-  | { readonly kind: 'invalid' };
-
-const invalid: Claims = { kind: 'invalid' };
+export interface Claims {
+  readonly auth: Auth;
+  /** Milliseconds since the Unix epoch; `undefined`: never. */
+  readonly expires: number | undefined;
+}
 
 /** The last instant that a `Date` can hold. Later values are treated as "never". */
 const lastInstant = 8.64e15;
@@ -23,30 +25,26 @@ const iso =
   /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$/;
 
 /**
- * Reads the claims of a token (rule AUT2): a claim of a wrong type makes the token invalid, and so
- * does an `aud` that names none of `audience`, unless that is empty.
+ * Reads the claims of a token (rule AUT2). `undefined` if they are invalid: a claim has a wrong
+ * type, or `aud` names none of `audience`, unless that is empty.
  */
 export function readClaims(
   claims: JsonObject,
   now: number,
   audience: readonly string[] = [],
-): Claims {
-  const { uid, authType, data } = claims;
-  if (typeof uid !== 'string' || uid === '') return invalid;
-  if (!isOptional(authType, isText) || !isOptional(data, isObject)) return invalid;
-  if (data !== undefined && !isPlain(data)) return invalid;
-  if (!isOptional(claims.jti, isText) || !isOptional(claims.iat, isNumber)) return invalid;
-  if (!isOptional(claims.nbf, isNumber) || (claims.nbf ?? 0) * 1000 > now) return invalid;
-  if (audience.length > 0 && !isFor(claims.aud, audience)) return invalid;
-  const own = readOwnR(claims._r);
+): Claims | undefined {
+  const { uid, authType, data, _r, jti, iat, nbf = 0 } = claims;
+  if (typeof uid !== 'string' || uid === '') return undefined;
+  if (!isOptional(authType, isText) || !isOptional(data, isPlain)) return undefined;
+  if (!isOptional(jti, isText) || !isOptional(iat, isNumber)) return undefined;
+  if (!isNumber(nbf) || nbf * 1000 > now) return undefined;
+  if (audience.length > 0 && !isFor(claims.aud, audience)) return undefined;
+  // Of the user's own object; rules compare it with printed Rs.
+  const own = _r === undefined ? undefined : parseR(_r);
+  if (_r !== undefined && own?.kind !== 'object') return undefined;
   const expires = readExpiry(claims);
-  if (own.kind === 'invalid' || expires.kind === 'invalid') return invalid;
-  return { kind: 'valid', auth: { uid, authType, _r: own.r, data }, expires: expires.at };
-}
-
-/** True if the data can be passed to scripts and filters. */
-function isPlain(data: JsonObject): boolean {
-  return !isDeeperThan(data, deepestData) && infiniteIn(data) === undefined;
+  if (expires === 'invalid') return undefined;
+  return { auth: { uid, authType, _r: own?.r, data }, expires };
 }
 
 /** True if `aud` (RFC 7519, section 4.1.3) names one of these. */
@@ -55,42 +53,33 @@ export function isFor(aud: unknown, audience: readonly string[]): boolean {
   return named.some((name) => isText(name) && audience.includes(name));
 }
 
-/** `_r` is the R of the user's own object; rules compare it with printed Rs. */
-function readOwnR(claim: unknown): { kind: 'read'; r: string | undefined } | { kind: 'invalid' } {
-  if (claim === undefined) return { kind: 'read', r: undefined };
-  const parsed = parseR(claim);
-  return parsed?.kind === 'object' ? { kind: 'read', r: parsed.r } : { kind: 'invalid' };
-}
-
-export type Expiry = { kind: 'read'; at: number | undefined } | { kind: 'invalid' };
+/** Milliseconds since the Unix epoch; `undefined`: never. */
+type Expiry = number | undefined | 'invalid';
 
 /** The earlier of `expires` and the standard `exp`. */
 function readExpiry({ expires, exp }: JsonObject): Expiry {
-  if (!isOptional(exp, isNumber)) return { kind: 'invalid' };
   const own = readExpires(expires);
-  if (own.kind === 'invalid') return own;
-  const ends = [own.at, exp === undefined ? undefined : exp * 1000].filter(isNumber);
-  if (ends.length === 0) return { kind: 'read', at: undefined };
-  return { kind: 'read', at: Math.min(...ends, lastInstant) };
+  if (own === 'invalid' || !isOptional(exp, isNumber)) return 'invalid';
+  const ends = [own, exp === undefined ? undefined : exp * 1000].filter(isNumber);
+  return ends.length === 0 ? undefined : Math.min(...ends, lastInstant);
 }
 
 /** Reads `expires` of a token or of a request for one. */
 export function readExpires(expires: unknown): Expiry {
-  if (expires === undefined || expires === 0) return { kind: 'read', at: undefined };
-  if (isNumber(expires)) return { kind: 'read', at: expires };
-  const at = typeof expires === 'string' ? parseInstant(expires) : undefined;
-  return at === undefined ? { kind: 'invalid' } : { kind: 'read', at };
+  if (expires === undefined || expires === 0) return undefined;
+  if (isNumber(expires)) return expires;
+  return typeof expires === 'string' ? parseInstant(expires) : 'invalid';
 }
 
-function parseInstant(text: string): number | undefined {
-  if (!iso.test(text)) return undefined;
+function parseInstant(text: string): number | 'invalid' {
+  if (!iso.test(text)) return 'invalid';
   const full = text.toUpperCase().replace(' ', 'T').replace(',', '.');
   // `+01` and `+0100` are ISO 8601 too, but only `+01:00` is parsed by every engine.
   const zoned = full.replace(/([+-]\d{2})(\d{2})?$/, withColon);
   const at = Date.parse(
     !full.includes('T') || /(?:Z|[+-]\d{2}:\d{2})$/.test(zoned) ? zoned : `${zoned}Z`,
   );
-  return Number.isNaN(at) ? undefined : at;
+  return Number.isNaN(at) ? 'invalid' : at;
 }
 
 function withColon(zone: string, hours: string, minutes: string | undefined, at: number): string {
@@ -104,5 +93,7 @@ function isOptional<T>(value: unknown, is: (value: unknown) => value is T): valu
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** An object that can be passed to scripts and filters. */
+const isPlain = (value: unknown): value is JsonObject =>
+  isJsonObject(value) && !isDeeperThan(value, deepestData) && infiniteIn(value) === undefined;

@@ -1,4 +1,4 @@
-import type { TokenIdentity } from './token-identity.js';
+import type { ValidToken } from './tokens.js';
 
 const day = 24 * 60 * 60 * 1000;
 
@@ -9,25 +9,12 @@ export interface TokenLifetimes {
   readonly oidc: number;
 }
 
-export const defaultTokenLifetimes: TokenLifetimes = {
-  anonymous: day,
-  password: 7 * day,
-  oidc: 7 * day,
-};
-
-export interface IssuedToken {
-  readonly auth: { readonly authType?: string | undefined };
-  readonly token: TokenIdentity;
-  /** Milliseconds since the Unix epoch; `undefined`: never. */
-  readonly expires: number | undefined;
-}
-
 /**
  * Milliseconds that a renewed token is valid; `undefined`: forever. For a foreign authType it is
  * the lifetime of the old token, or a day if that is not known.
  */
 export function lifetimeOf(
-  { auth, token, expires }: IssuedToken,
+  { auth, token, expires }: ValidToken,
   lives: TokenLifetimes,
 ): number | undefined {
   const { authType = '' } = auth;

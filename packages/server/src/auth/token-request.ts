@@ -30,15 +30,15 @@ export function readTokenRequest(body: JsonObject): TokenClaims {
   else if (own && own.r.length > longestText) errors._r = ['too.long'];
   if (admin !== undefined && typeof admin !== 'boolean') errors.admin = ['expected.boolean'];
   const end = readExpires(expires);
-  if (end.kind === 'invalid') errors.expires = ['expected.instant'];
-  if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
+  if (end === 'invalid') errors.expires = ['expected.instant'];
+  if (end === 'invalid' || Object.keys(errors).length > 0) throw fail('request.invalid', errors);
   const request = {
     uid: String(uid),
     authType: isText(authType) ? authType : undefined,
     _r: own?.r,
     data: isJsonObject(data) ? data : undefined,
     ...(admin === true && { admin }),
-    expires: end.kind === 'read' ? end.at : undefined,
+    expires: end,
   };
   // Each is within its limit, but together and encoded they are too large.
   if (isTooLongToMint(request)) throw fail.invalid('data', 'too.large');

@@ -13,15 +13,16 @@ import { identityOf, type TokenIdentity } from './token-identity.js';
 /** Why a token is refused, as in `errors.accessToken` (rule SES2). */
 export type TokenRefusal = 'token.missing' | 'token.invalid' | 'token.expired' | 'token.revoked';
 
+export interface ValidToken {
+  readonly auth: Auth;
+  /** Its identity for revocation. */
+  readonly token: TokenIdentity;
+  /** Milliseconds since the Unix epoch; `undefined`: never. */
+  readonly expires: number | undefined;
+}
+
 export type Verified =
-  | {
-      readonly ok: true;
-      readonly auth: Auth;
-      /** Its identity for revocation. */
-      readonly token: TokenIdentity;
-      /** Milliseconds since the Unix epoch; `undefined`: never. */
-      readonly expires: number | undefined;
-    }
+  | ({ readonly ok: true } & ValidToken)
   | { readonly ok: false; readonly detail: TokenRefusal };
 
 export interface TokenClaims {
@@ -97,7 +98,7 @@ export class Tokens {
     const { claims, key } = signed;
     const now = this.#platform.clock.now();
     const read = readClaims(claims, now, this.#audience);
-    if (read.kind === 'invalid') return { ok: false, detail: 'token.invalid' };
+    if (!read) return { ok: false, detail: 'token.invalid' };
     if (read.expires !== undefined && read.expires <= now) {
       return { ok: false, detail: 'token.expired' };
     }
@@ -121,7 +122,7 @@ export class Tokens {
     const [aud] = this.#audience;
     const payload = Buffer.from(JSON.stringify({ ...claims, aud, jti, iat }));
     const read = readClaims(JSON.parse(payload.toString()) as JsonObject, now, this.#audience);
-    if (payload.length > largestClaims || read.kind === 'invalid') {
+    if (payload.length > largestClaims || !read) {
       throw new TypeError(
         `a token with these claims would be longer than ${longestMinted} characters`,
       );

@@ -4,7 +4,7 @@ import { type Auth, type JsonObject, parseR, readEnvelope } from '@really/protoc
 import { WebSocket } from 'ws';
 import { type Audit, noAudit } from '../auth/audit.js';
 import { revocationsInMemory } from '../auth/revocations.fixture.js';
-import { defaultTokenLifetimes } from '../auth/token-lifetimes.js';
+import { defaultTokenLifetimes } from '../auth/token-lifetimes.fixture.js';
 import { Tokens } from '../auth/tokens.js';
 import type { OrderKey } from '../commands/order-keys.js';
 import type { Reply } from '../commands/services.js';

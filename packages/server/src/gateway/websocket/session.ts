@@ -13,7 +13,7 @@ import {
 } from '@really/protocol';
 import { recordSubscribed } from '../../auth/audit.js';
 import { isSameAuth } from '../../auth/same-auth.js';
-import type { TokenRefusal, Verified } from '../../auth/tokens.js';
+import type { TokenRefusal, ValidToken, Verified } from '../../auth/tokens.js';
 import type { Frame, SentPush } from '../../live/push/frame.js';
 import type { PushTarget } from '../../live/push-target.js';
 import { typesOfModels } from '../../model/typescript/types-of-models.js';
@@ -396,7 +396,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   /** Section RES: takes over the session of an earlier connection of this user. */
   async #resume(
     request: InitializeRequest & { handle: string },
-    verified: Verified & { ok: true },
+    verified: ValidToken,
   ): Promise<void> {
     const { handle, received } = request;
     const { resumableSessions, live, rooms } = this.#deps;
@@ -476,7 +476,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
 
   #completeInitialize(
     { tag, asksModels }: InitializeRequest,
-    { auth: verified, token, expires }: Verified & { ok: true },
+    { auth: verified, token, expires }: ValidToken,
     resumed?: boolean,
   ): void {
     const state = this.#state;
