@@ -32,7 +32,7 @@ export async function importPem(text: string, kid?: string): Promise<VerifyingKe
   }
   const blocks = text.match(/-----BEGIN ([^-]+)-----[^-]+-----END \1-----/g) ?? [];
   if (blocks.length === 0) throw new KeyProblem('holds no key');
-  return await Promise.all(blocks.map(async (pem) => await importPublic(() => pem, kid)));
+  return await Promise.all(blocks.map(async (pem) => await importPublic(pem, kid)));
 }
 
 /** A JSON Web Key. Throws a `KeyProblem`. */
@@ -45,7 +45,7 @@ export async function importJwk(jwk: JsonObject, name?: string): Promise<Verifyi
   const found =
     jwk.kty === 'oct'
       ? await importFurtherSecret(Buffer.from(String(jwk.k), 'base64url'), kid)
-      : await importPublic(() => ({ key: publicPart(jwk), format: 'jwk' }), kid);
+      : await importPublic({ key: publicPart(jwk), format: 'jwk' }, kid);
   if (jwk.alg !== undefined && algorithmNamed(jwk.alg) !== found.algorithm) {
     throw new KeyProblem(`is for ${found.algorithm}, and says that it is for another algorithm`);
   }
@@ -68,10 +68,9 @@ function publicPart(jwk: JsonObject): JsonObject {
   return jwk;
 }
 
-async function importPublic(
-  source: () => Parameters<typeof createPublicKey>[0],
-  kid: string | undefined,
-): Promise<VerifyingKey> {
+type PublicKeySource = Parameters<typeof createPublicKey>[0];
+
+async function importPublic(source: PublicKeySource, kid?: string): Promise<VerifyingKey> {
   const key = readPublic(source);
   const algorithm = algorithmOf(key);
   const imported = await importJWK(key.export({ format: 'jwk' }), algorithm);
@@ -79,11 +78,10 @@ async function importPublic(
   return { algorithm, kid, key: imported };
 }
 
-function readPublic(source: () => Parameters<typeof createPublicKey>[0]): KeyObject {
+function readPublic(source: PublicKeySource): KeyObject {
   try {
-    return createPublicKey(source());
-  } catch (error) {
-    if (error instanceof KeyProblem) throw error;
+    return createPublicKey(source);
+  } catch {
     throw new KeyProblem('is no public key');
   }
 }

@@ -19,8 +19,7 @@ export interface SignedClaims {
 export async function verifyToken(token: string, ring: KeyRing): Promise<SignedClaims | undefined> {
   const header = readHeader(token);
   if (!header) return undefined;
-  const tried = ring.matching(header);
-  const signed = await verifyWith(token, tried);
+  const signed = await verifyWith(token, ring.matching(header));
   if (signed || !(await ring.renewFor(header))) return signed;
   return await verifyWith(token, ring.matching(header));
 }
@@ -43,14 +42,18 @@ async function verifyWith(
   return undefined;
 }
 
+/** The header of a JWT, not verified. */
+export function headerOf(token: string): JsonObject | undefined {
+  const [first = '', , , ...more] = token.split('.', 4);
+  return more.length === 0 ? parseObject(Buffer.from(first, 'base64url').toString()) : undefined;
+}
+
 /**
  * The part of a header that is needed to verify. `undefined` if it requires anything unsupported:
  * another algorithm, an extension (`crit`), or an unencoded payload (RFC 7797).
  */
 function readHeader(token: string): TokenHeader | undefined {
-  const [first = '', , , ...more] = token.split('.', 4);
-  const header =
-    more.length === 0 ? parseObject(Buffer.from(first, 'base64url').toString()) : undefined;
+  const header = headerOf(token);
   if (!header) return undefined;
   const { alg, kid, crit, b64 } = header;
   const algorithm = algorithmNamed(alg);

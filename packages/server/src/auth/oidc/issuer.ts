@@ -6,7 +6,7 @@ import type { Platform } from '../../platform/platform.js';
 import { isTrustedUrl } from '../../platform/trusted-url.js';
 import { KeyRing } from '../keys/key-ring.js';
 import { RemoteKeys } from '../keys/remote-keys.js';
-import { verifyToken } from '../keys/verify-token.js';
+import { headerOf, verifyToken } from '../keys/verify-token.js';
 import { longestToken } from '../tokens.js';
 import { type IdTokenProblem, uidAt, validateIdToken } from './id-token.js';
 
@@ -69,7 +69,7 @@ export class Issuer {
 
   /** Rejects with 503 if the issuer's keys could not be fetched yet. */
   async prove(idToken: string, nonce: string | undefined): Promise<ProvenIdentity> {
-    const { issuer, clientIds } = this.config;
+    const { issuer, clientIds, data, user } = this.config;
     if (this.#keys.size === 0) await this.#keys.renew();
     if (this.#keys.size === 0)
       throw fail('server.unavailable', undefined, { meta: { retryAfter } });
@@ -78,11 +78,7 @@ export class Issuer {
     const { claims } = signed;
     const now = this.#platform.clock.now();
     const problem = validateIdToken(claims, { issuer, clientIds, nonce, now });
-    return problem === undefined ? this.#proven(claims) : { ok: false, problem };
-  }
-
-  #proven(claims: JsonObject): ProvenIdentity {
-    const { issuer, data, user } = this.config;
+    if (problem !== undefined) return { ok: false, problem };
     const uid = uidAt(issuer, String(claims.sub));
     const named = data.map((name): [string, string] => [name, name]);
     const fields = user && selectedClaims(claims, Object.entries(user));
@@ -98,17 +94,10 @@ const retryAfter = 5;
  * tokens.
  */
 function isIdToken(token: string): boolean {
-  if (token.length > longestToken) return false;
-  try {
-    const header: unknown = JSON.parse(
-      Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString(),
-    );
-    if (!isJsonObject(header)) return false;
-    const { typ = 'JWT' } = header;
-    return typeof typ === 'string' && /^(application\/)?jwt$/i.test(typ);
-  } catch {
-    return false;
-  }
+  const header = token.length > longestToken ? undefined : headerOf(token);
+  if (!header) return false;
+  const { typ = 'JWT' } = header;
+  return typeof typ === 'string' && /^(application\/)?jwt$/i.test(typ);
 }
 
 /** Picks claims by pairs of new name and claim name, leaving out missing ones. */
