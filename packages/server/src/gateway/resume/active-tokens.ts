@@ -7,30 +7,24 @@ export interface TokenHolder {
   onRevoked(): void;
 }
 
-/**
- * Tracks what depends on which token on this node, so that it ends when the token is revoked (rule
- * SES10).
- */
+/** What depends on which token on this node, so that it ends with the token (rule SES10). */
 export class ActiveTokens {
   readonly #revocations: Revocations;
   readonly #tokens = new Map<TokenHolder, TokenIdentity>();
   /** A single holder as it is, several as a set: most uids have one. */
   readonly #byUid = new Map<string, TokenHolder | Set<TokenHolder>>();
-  readonly #stop: () => void;
+  readonly close: () => void;
 
   constructor(revocations: Revocations) {
     this.#revocations = revocations;
-    this.#stop = revocations.listen((revocation) => this.#revoked(revocation));
+    this.close = revocations.listen((revocation) => this.#revoked(revocation));
   }
 
   get size(): number {
     return this.#tokens.size;
   }
 
-  /**
-   * `holder` depends on this token from now on, in place of its earlier one. False if the token is
-   * revoked: it is not tracked then.
-   */
+  /** `holder` depends on this token from now on, and no other. False: it is revoked. */
   track(holder: TokenHolder, token: TokenIdentity): boolean {
     this.untrack(holder);
     if (this.#revocations.isRevoked(token)) return false;
@@ -53,10 +47,6 @@ export class ActiveTokens {
       this.#byUid.delete(token.uid);
     }
     return token;
-  }
-
-  close(): void {
-    this.#stop();
   }
 
   #revoked({ uid }: Revocation): void {

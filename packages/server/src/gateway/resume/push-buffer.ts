@@ -21,6 +21,7 @@ export class PushBuffer {
   readonly #limits: PushBufferLimits;
   #kept: SentPush[] = [];
   #bytes = 0;
+  /** Number of pushes since the connection began. */
   #total = 0;
   /** Replay points of older pushes, whose frames were dropped. */
   #replayPoints: (ReplayPoint | undefined)[] = [];
@@ -37,11 +38,6 @@ export class PushBuffer {
 
   constructor(limits: PushBufferLimits) {
     this.#limits = limits;
-  }
-
-  /** Number of pushes since the connection began. */
-  get total(): number {
-    return this.#total;
   }
 
   /** A push without a replay point need not be sent again. */
@@ -93,11 +89,6 @@ export class PushBuffer {
     const missed = this.#total - received;
     if (missed > this.#kept.length) return undefined;
     return missed <= 0 ? [] : this.#kept.slice(-missed);
-  }
-
-  /** All pushes kept. */
-  get last(): readonly SentPush[] {
-    return this.after(this.#total - this.#kept.length) ?? [];
   }
 
   /** The replay points after the first `received`, in order; `undefined` if not all are kept. */

@@ -30,10 +30,7 @@ interface Owner {
   bytes: number;
 }
 
-/**
- * All state kept for dropped clients: over a limit, the oldest entry of the owner with the most
- * goes first (rule LIM38).
- */
+/** Over a limit, the oldest entry of the owner with the most goes first (rule LIM38). */
 export class ResumableEntries {
   /** Milliseconds that an entry is kept; 0: none is. */
   readonly window: number;
@@ -66,10 +63,7 @@ export class ResumableEntries {
 
   /** Adds an entry, and evicts others as needed. */
   add(entry: ResumableEntry): void {
-    const owner = this.#owners.get(entry.owner) ?? {
-      entries: new Map<ResumableEntry, number>(),
-      bytes: 0,
-    };
+    const owner: Owner = this.#owners.get(entry.owner) ?? { entries: new Map(), bytes: 0 };
     this.#owners.set(entry.owner, owner);
     let charged = entry.own;
     for (const buffer of entry.buffers) {

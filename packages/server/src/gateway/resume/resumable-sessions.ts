@@ -14,7 +14,6 @@ import type { ResumableEntries, ResumableEntry } from './resumable-entries.js';
 export interface ResumableSession {
   /** Its token; `undefined` if that was revoked. */
   readonly token: TokenIdentity | undefined;
-  /** Its auth and address. */
   readonly auth: Auth;
   readonly address: string;
   readonly subscriptions: readonly ResumableSubscription[];
@@ -26,20 +25,15 @@ export interface ResumableSession {
 /** A session whose connection still seems to be open. */
 export interface ConnectedSession {
   readonly uid: string | undefined;
-  /**
-   * Another connection takes over: closes this one, and has parked the session when this returns.
-   */
+  /** Another connection takes over: closes this one, and has parked it when this returns. */
   evict(): void;
 }
 
 export interface ResumableSessionsOptions {
   readonly metrics: Metrics;
-  /** All state kept for dropped clients. */
   readonly resumable: ResumableEntries;
   readonly activeTokens: Pick<ActiveTokens, 'track' | 'untrack'>;
-  /** Notified when parked subscriptions are released. */
   readonly live: { releaseParked(subscriptions: readonly ResumableSubscription[]): void };
-  /** Notified when parked rooms are released. */
   readonly rooms: Pick<Rooms, 'release'>;
 }
 
@@ -53,43 +47,14 @@ export interface ResumeClaim {
   isClaimed: boolean;
 }
 
-/** A resumable session, which is forgotten when its token is revoked. */
-class ParkedEntry implements TokenHolder, ResumableEntry, ResumeClaim {
-  readonly handle: string;
-  readonly session: ResumableSession;
-  readonly owner: string;
-  readonly own: number;
-  readonly buffers: readonly Buffer[];
-  isClaimed = false;
-  readonly #forget: (entry: ParkedEntry) => void;
-
-  constructor(handle: string, session: ResumableSession, forget: (entry: ParkedEntry) => void) {
-    this.handle = handle;
-    this.session = session;
-    this.owner = ownerOf(session);
-    const { sent, subscriptions, rooms } = session;
-    this.own = bytesPerEntry + (sent?.own ?? 0) + bytesOf(subscriptions) + (rooms?.bytes ?? 0);
-    this.buffers = session.sent?.buffers ?? [];
-    this.#forget = forget;
-  }
-
-  onRevoked(): void {
-    this.#forget(this);
-  }
-
-  forget(): void {
-    this.#forget(this);
-  }
-}
+type ParkedEntry = ResumeClaim & ResumableEntry & TokenHolder;
 
 /** A connection-handle: 128 random bits, since it lets the same user take over the session. */
 export function newHandle(random: Random): string {
   return Buffer.from(random.bytes(16)).toString('base64url');
 }
 
-/**
- * By connection-handle: the connected sessions of a gateway, and the resumable ones (section RES).
- */
+/** By connection-handle: the sessions of a gateway, connected and resumable (section RES). */
 export class ResumableSessions {
   readonly #options: ResumableSessionsOptions;
   readonly #connected = new Map<string, ConnectedSession>();
@@ -120,7 +85,7 @@ export class ResumableSessions {
     if (this.#closed || resumable.window === 0) return;
     const session = parked();
     const { token } = session;
-    const entry = new ParkedEntry(handle, session, (parked) => this.#drop(parked));
+    const entry = this.#entryFor(handle, session);
     if (!token || !activeTokens.track(entry, token)) {
       this.#release(session);
       return;
@@ -164,6 +129,22 @@ export class ResumableSessions {
   close(): void {
     this.#closed = true;
     for (const entry of this.#parked.values()) this.#drop(entry);
+  }
+
+  #entryFor(handle: string, session: ResumableSession): ParkedEntry {
+    const { sent, subscriptions, rooms } = session;
+    const drop = () => this.#drop(entry);
+    const entry: ParkedEntry = {
+      handle,
+      session,
+      isClaimed: false,
+      owner: ownerOf(session),
+      own: bytesPerEntry + (sent?.own ?? 0) + bytesOf(subscriptions) + (rooms?.bytes ?? 0),
+      buffers: sent?.buffers ?? [],
+      forget: drop,
+      onRevoked: drop,
+    };
+    return entry;
   }
 
   /** It will not be resumed. */

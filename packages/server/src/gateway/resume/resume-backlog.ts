@@ -6,10 +6,7 @@ import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import type { PushBuffer } from './push-buffer.js';
 import type { ResumableSession } from './resumable-sessions.js';
 
-/**
- * What a resuming client gets: first the earlier pushes that did not arrive, then what its
- * subscriptions missed.
- */
+/** What a resuming client gets: pushes that did not arrive, then what its subscriptions missed. */
 export interface ResumeBacklog {
   readonly frames: readonly SentPush[];
   readonly subscriptions: readonly ResumableSubscription[];
@@ -36,16 +33,35 @@ export function* resumeBacklog(
 ): Steps<ResumeBacklog | undefined> {
   if (!sent) return { frames: [], subscriptions, seenUnder: [] };
   const from = received ?? sent.before;
+  const kept = sent.after(from);
+  const pushes = kept ?? sent.finalsAfter(from);
+  if (!pushes) return undefined;
   const again = new SentAgain(sent, isSeen);
-  const frames = sent.after(from);
-  return frames
-    ? yield* withinView({ subscriptions, from }, frames, again)
-    : yield* resendFromPositions(sent, { subscriptions, from }, again);
+  const readAgain = new Set<ResumableSubscription>();
+  for (const subscription of subscriptions) {
+    const canResend = isLiving(subscription) && again.live(subscription, from);
+    if (!canResend || !kept) readAgain.add(subscription);
+    yield;
+  }
+  again.take(pushes, from);
+  const points = kept?.map(({ replayPoint }) => replayPoint) ?? sent.replayPointsAfter(from);
+  const first = points && firstMissed(points);
+  const goesOn = (subscription: ResumableSubscription) =>
+    readAgain.has(subscription) ? continuedFrom(subscription, first) : subscription;
+  return {
+    frames: [
+      ...again.frames,
+      ...[...readAgain].flatMap((subscription) => failedOf(subscription, first) ?? []),
+    ],
+    subscriptions: [
+      ...subscriptions.flatMap((subscription) => goesOn(subscription) ?? []),
+      ...again.ended,
+    ],
+    seenUnder: again.seenUnder,
+  };
 }
 
-/**
- * Selects the pushes that may be sent again: those seen under the rights of the resuming client.
- */
+/** Selects the pushes that may be sent again: seen under rights that the client still has. */
 class SentAgain {
   readonly frames: SentPush[] = [];
   /** Ends of subscriptions, in place of pushes that may not be sent. */
@@ -61,10 +77,7 @@ class SentAgain {
     this.#isSeen = isSeen;
   }
 
-  /**
-   * Adds a subscription that has not ended. Returns whether what it missed after the first `from`
-   * pushes may be sent as it was.
-   */
+  /** Adds one that has not ended. Returns whether what it missed may be sent as it was. */
   live(subscription: Living, from: number): boolean {
     const key = keyOf(subscription);
     const { model, view } = subscription;
@@ -110,72 +123,12 @@ class SentAgain {
   }
 }
 
-interface Left {
-  readonly subscriptions: readonly ResumableSubscription[];
-  readonly from: number;
-}
-
-/** Leaves out what was seen under other rights. */
-function* withinView(
-  { subscriptions, from }: Left,
-  frames: readonly SentPush[],
-  again: SentAgain,
-): Steps<ResumeBacklog> {
-  const isOther = new Set<ResumableSubscription>();
-  for (const subscription of subscriptions) {
-    if (isLiving(subscription) && !again.live(subscription, from)) isOther.add(subscription);
-    yield;
-  }
-  again.take(frames, from);
-  const first = firstMissed(frames.map(({ replayPoint }) => replayPoint));
-  const goesOn = (subscription: ResumableSubscription) =>
-    isOther.has(subscription) ? continuedFrom(subscription, first) : subscription;
-  return {
-    frames: [
-      ...again.frames,
-      ...[...isOther].flatMap((subscription) => failedOf(subscription, first) ?? []),
-    ],
-    subscriptions: [
-      ...subscriptions.flatMap((subscription) => goesOn(subscription) ?? []),
-      ...again.ended,
-    ],
-    seenUnder: again.seenUnder,
-  };
-}
-
 function isLiving(subscription: ResumableSubscription): subscription is Living {
   return 'view' in subscription;
 }
 
 function keyOf(subscription: Living): string {
   return subscription.kind === 'query' ? subscription.key : subscription.item.r;
-}
-
-function* resendFromPositions(
-  sent: PushBuffer,
-  { subscriptions, from }: Left,
-  again: SentAgain,
-): Steps<ResumeBacklog | undefined> {
-  const finals = sent.finalsAfter(from);
-  if (!finals) return undefined;
-  for (const subscription of subscriptions) {
-    if (isLiving(subscription)) again.live(subscription, from);
-    yield;
-  }
-  again.take(finals, from);
-  const replayPoints = sent.replayPointsAfter(from);
-  const first = replayPoints && firstMissed(replayPoints);
-  return {
-    frames: [
-      ...again.frames,
-      ...subscriptions.flatMap((subscription) => failedOf(subscription, first) ?? []),
-    ],
-    subscriptions: [
-      ...subscriptions.flatMap((subscription) => continuedFrom(subscription, first) ?? []),
-      ...again.ended,
-    ],
-    seenUnder: again.seenUnder,
-  };
 }
 
 function firstMissed(replayPoints: readonly (ReplayPoint | undefined)[]): FirstMissed {
@@ -188,9 +141,7 @@ function firstMissed(replayPoints: readonly (ReplayPoint | undefined)[]): FirstM
   return first;
 }
 
-/**
- * `first` is `undefined` if it is not known; what depends on a position is `undefined` then, too.
- */
+/** `undefined` if it depends on a position that is not known; `first`: `undefined` if unknown. */
 function continuedFrom(
   subscription: ResumableSubscription,
   first: FirstMissed | undefined,
