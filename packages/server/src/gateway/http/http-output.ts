@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Budgets } from '../../platform/budget.js';
 import type { Platform, Timer } from '../../platform/platform.js';
 import { OutputPace } from '../limits/output-pace.js';
-import type { OutputHolder } from '../limits/output-shares.js';
+import type { OutputHolder } from '../limits/output-total.js';
 import { type OutputTotal, uncounted } from '../limits/output-total.js';
 import type { ClientAddresses } from '../server/client-addresses.js';
 import { pauseReading, type RequestHeads } from '../server/request-heads.js';

@@ -18,10 +18,7 @@ export class OutputProgress {
     this.#queued = queuedIn(socket);
   }
 
-  /**
-   * Bytes read since the last call, of what the system did not take at once. A large write is read
-   * in parts.
-   */
+  /** Bytes read since the last call, of what the system did not take at once. */
   take(): number {
     const done = doneOf(this.#socket);
     const queued = queuedIn(this.#socket);

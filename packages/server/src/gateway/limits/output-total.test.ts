@@ -2,8 +2,7 @@ import { expect, test } from 'vitest';
 import { Budgets } from '../../platform/budget.js';
 import { Readings } from '../../platform/readings.fixture.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import type { OutputHolder } from './output-shares.js';
-import { OutputTotal, uncounted } from './output-total.js';
+import { type OutputHolder, OutputTotal, uncounted } from './output-total.js';
 
 const kilobyte = 1024;
 const used = 'really_limit_used limits.outputTotal';

@@ -1,8 +1,20 @@
 import type { Budgets } from '../../platform/budget.js';
 import type { Platform, Timer } from '../../platform/platform.js';
 import { NextTick } from '../../platform/scheduling/next-tick.js';
-import { OutputPace } from './output-pace.js';
-import { type OutputHolder, type OutputShare, sharesToEnd } from './output-shares.js';
+import { networkOf } from '../server/address-network.js';
+import { OutputPace, type PacedSocket } from './output-pace.js';
+
+/** A receiver that output waits for: a WebSocket or an HTTP connection. */
+export interface OutputHolder {
+  /** Holders of one address are weighed together. */
+  readonly address: string;
+  /** Bytes waiting now. */
+  readonly waiting: number;
+  /** The socket that has to read in time (rule LIM33); HTTP connections are checked on their own. */
+  readonly paced?: PacedSocket | undefined;
+  /** Ends it to free memory. */
+  giveUp(): void;
+}
 
 export interface OutputTotalOptions {
   /** Bytes that may wait in total (rule LIM32). */
@@ -20,6 +32,9 @@ export const uncounted = 16 * 1024;
 
 /** Milliseconds between checks of what has been read. */
 const pollInterval = 1000;
+
+/** Fraction of the limit to go down to, so that not every further byte ends a holder. */
+const targetFill = 7 / 8;
 
 /** What is known of one holder's output. */
 interface HeldOutput {
@@ -148,7 +163,10 @@ export class OutputTotal {
     this.#settleAll();
     const { limit, budgets } = this.#options;
     if (this.#used <= limit) return;
-    const shares = [...this.#holdings].map(([holder, holding]) => this.#shareOf(holder, holding));
+    const staying = [...this.#holdings].filter(([, { leaving }]) => !leaving);
+    const shares = staying.map(([holder, holding]) => {
+      return { holder, holding, bytes: this.#shareOf(holding) };
+    });
     for (const { holder, holding } of sharesToEnd(shares, limit)) {
       holding.leaving = true;
       budgets.refuse('limits.outputTotal');
@@ -156,9 +174,46 @@ export class OutputTotal {
     }
   }
 
-  #shareOf(holder: OutputHolder, holding: HeldOutput): OutputShare & { holding: HeldOutput } {
-    let bytes = holding.unattributed;
-    for (const buffer of holding.buffers) bytes += buffer.length / (this.#sharers.get(buffer) ?? 1);
-    return { holder, holding, address: holder.address, bytes, leaving: holding.leaving };
+  #shareOf({ buffers, unattributed }: HeldOutput): number {
+    let bytes = unattributed;
+    for (const buffer of buffers) bytes += buffer.length / (this.#sharers.get(buffer) ?? 1);
+    return bytes;
   }
+}
+
+/** One holder's part of the waiting output. */
+interface OutputShare {
+  readonly holder: OutputHolder;
+  readonly holding: HeldOutput;
+  readonly bytes: number;
+}
+
+/**
+ * The holders to end so that the rest is within the limit: each time the largest holder of the
+ * address that holds most by then. So many small holders of one address do not outlast a single one
+ * of another.
+ */
+function sharesToEnd(shares: readonly OutputShare[], limit: number): OutputShare[] {
+  const networks = new Map<string, { bytes: number; shares: OutputShare[] }>();
+  let left = 0;
+  for (const share of shares.toSorted((a, b) => a.bytes - b.bytes)) {
+    const network = networkOf(share.holder.address);
+    const of = networks.get(network) ?? { bytes: 0, shares: [] };
+    of.bytes += share.bytes;
+    of.shares.push(share);
+    networks.set(network, of);
+    left += share.bytes;
+  }
+  const ended: OutputShare[] = [];
+  if (left <= limit) return ended;
+  const groups = [...networks.values()];
+  while (left > limit * targetFill) {
+    const largest = groups.reduce((most, group) => (group.bytes > most.bytes ? group : most));
+    const share = largest.shares.pop();
+    if (!share) break;
+    largest.bytes -= share.bytes;
+    left -= share.bytes;
+    ended.push(share);
+  }
+  return ended;
 }
