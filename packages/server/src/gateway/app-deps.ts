@@ -32,15 +32,11 @@ export interface SharedGatewayDeps {
   readonly alone: boolean;
 }
 
-/**
- * What the connections, streams and routes of one app share: the app's options, and what the
- * gateway makes of them. Each holds a single reference to it.
- */
+/** What an app's connections, streams and routes share; each holds one reference to it. */
 export interface AppDeps
   extends Omit<GatewayOptions, 'metrics'>,
     ReturnType<typeof ratesOf>,
     ReturnType<typeof timersOf> {
-  /** Those of `config`. */
   readonly limits: Limits;
   readonly metrics: GatewayMetrics;
   readonly draining: () => boolean;
@@ -64,7 +60,6 @@ export interface AppDeps
   readonly resumableSessions: ResumableSessions;
 }
 
-/** Makes what the parts of an app's gateway share. */
 export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps): AppDeps {
   const { config, platform, budgets, live, rooms, revocations, settle } = options;
   const { limits } = config;
@@ -82,13 +77,11 @@ export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps): App
     ...{ ...options, limits, metrics, draining: shared.draining, egress, activeTokens, resumable },
     addresses: new ClientAddresses(config.trustProxy),
     ...ratesOf(options, metrics),
-    tickQuota: new TickQuota({
-      // A single app has no other app to leave ticks to.
-      limit: shared.alone ? Number.POSITIVE_INFINITY : limits.messagesPerTick,
-    }),
-    inputQuota: new InputQuota({ bytes: limits.bytesPerTick }),
+    // A single app has no other app to leave ticks to.
+    tickQuota: new TickQuota(shared.alone ? Number.POSITIVE_INFINITY : limits.messagesPerTick),
+    inputQuota: new InputQuota(limits.bytesPerTick),
     bodyTurns: new RequestTurns(platform.clock),
-    pricedResponses: new PricedResponses({ tickBytes: limits.bytesPerTick, platform }),
+    pricedResponses: new PricedResponses(limits.bytesPerTick, platform),
     count: new ConnectionCount(limits, shared.node),
     connections: new Connections({ platform, egress, settle }),
     unread: new UnreadInput(budgets, limits.input),
@@ -106,7 +99,6 @@ function ratesOf({ config, platform, budgets }: GatewayOptions, metrics: Gateway
     new AddressRates({ amount: rates[by], clock, origins, limited: () => metrics.limited(by) });
   const logins = perAddress('login');
   return {
-    /** Web origins that may call. */
     origins,
     rates: new CommandRates({ ...rates, clock, limited: (by) => metrics.limited(by) }),
     intakes: new IntakeRates({ ...rates, clock, over: (key) => budgets.refuse(key) }),
@@ -114,7 +106,6 @@ function ratesOf({ config, platform, budgets }: GatewayOptions, metrics: Gateway
     signups: perAddress('signup'),
     /** Of anonymous tokens, as many as there may be new ones. */
     logouts: perAddress('signup'),
-    /** Secrets tried. */
     logins,
     /** Passwords tried, by account too. */
     passwords: new LoginRates({

@@ -37,10 +37,7 @@ export class CommandOrder {
   }
 }
 
-/**
- * The position of one command in the order of its Rs. Call `start` once, and `respond` once it is
- * done.
- */
+/** A command's position in the order of its Rs. Call `start` once, `respond` when it is done. */
 export class Ticket {
   readonly #owner: CommandOrder;
   readonly #keys: readonly OrderKey[];

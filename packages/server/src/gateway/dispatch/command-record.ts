@@ -26,7 +26,6 @@ export class CommandRecord {
     deps.metrics.inFlight(1);
   }
 
-  /** The error that the client gets. */
   errorFor(thrown: unknown): ProtocolError {
     const { cmd, uid, r } = this.#command;
     const { platform } = this.#deps;

@@ -11,13 +11,6 @@ export interface InputSource {
   proceed(): void;
 }
 
-export interface InputQuotaOptions {
-  /** Bytes per tick of the event loop, on top of each socket's own share. */
-  readonly bytes: number;
-  /** Calls back in the next tick. */
-  readonly schedule?: ((task: () => void) => unknown) | undefined;
-}
-
 /**
  * Each socket's own share is this fraction of the bytes of a tick, until all together have taken
  * twice the bytes.
@@ -42,7 +35,8 @@ export class InputQuota {
   #sharedPool: number;
   #ownPool: number;
 
-  constructor({ bytes, schedule }: InputQuotaOptions) {
+  /** `bytes`: per tick of the event loop, on top of each socket's own share. */
+  constructor(bytes: number, schedule?: (task: () => void) => unknown) {
     this.#bytes = bytes;
     this.#own = bytes / ownShare;
     this.#sharedPool = bytes;

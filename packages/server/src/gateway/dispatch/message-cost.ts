@@ -6,10 +6,7 @@ const membersPerCommand = 100;
 /** Upper bound of the cost of members: without it, the largest message would never be admitted. */
 const maxMemberCost = 500;
 
-/**
- * The cost of a message in commands: the number of commands in it, or more if it has many members
- * (rule LIM21).
- */
+/** In commands: as many as are in it, or more if it has many members (rule LIM21). */
 export function costOf(message: JsonObject, members: number): number {
   return Math.max(commandsIn(message), costOfMembers(members));
 }

@@ -1,4 +1,4 @@
-import type { Clock, Timer, Timers } from '../../platform/platform.js';
+import type { Platform, Timer } from '../../platform/platform.js';
 import { FairQueue } from '../../platform/scheduling/fair-queue.js';
 
 /** Pays for responses. */
@@ -6,13 +6,6 @@ export interface Payer {
   /** Time of the monotonic clock from which it may spend again; may be in the past. */
   readonly roomAt: number;
   pay(bytes: number): void;
-}
-
-export interface OwnerQueuesOptions {
-  /** Commands of one owner that may run at a time. */
-  readonly most: number;
-  readonly clock: Pick<Clock, 'monotonic'>;
-  readonly timers: Pick<Timers, 'after'>;
 }
 
 /** Who a command is queued for, and who pays for its response. */
@@ -42,11 +35,14 @@ interface OwnerQueue {
  * until that is paid off; those of other uids of the owner do not wait for it.
  */
 export class OwnerQueues {
-  readonly #options: OwnerQueuesOptions;
+  readonly #most: number;
+  readonly #platform: Pick<Platform, 'clock' | 'timers'>;
   readonly #queues = new Map<string, OwnerQueue>();
 
-  constructor(options: OwnerQueuesOptions) {
-    this.#options = options;
+  /** `most`: commands of one owner that may run at a time. */
+  constructor(most: number, platform: Pick<Platform, 'clock' | 'timers'>) {
+    this.#most = most;
+    this.#platform = platform;
   }
 
   /** Owners with a running or waiting command, or with a debt that something waited for. */
@@ -54,21 +50,17 @@ export class OwnerQueues {
     return this.#queues.size;
   }
 
-  /** Commands that wait. */
   get waiting(): number {
     let waiting = 0;
     for (const queue of this.#queues.values()) waiting += queue.waiting.size;
     return waiting;
   }
 
-  /**
-   * Starts it, now or later. Each start needs a call to `ended`. The result removes it if it still
-   * waits, and says whether it did.
-   */
+  /** Starts it, now or later; then call `ended`. The result removes it, and says if it waited. */
   begin(by: CommandPayer, start: () => void): () => boolean {
     const queue = this.#queues.get(by.owner) ?? this.#open(by.owner);
     const command = { ...by, start };
-    if (queue.waiting.size === 0 && queue.running < this.#options.most && !this.#owes(command)) {
+    if (queue.waiting.size === 0 && queue.running < this.#most && !this.#owes(command)) {
       queue.running += 1;
       start();
       return () => false;
@@ -94,11 +86,11 @@ export class OwnerQueues {
   }
 
   #owes({ payer }: QueuedCommand): boolean {
-    return payer.roomAt > this.#options.clock.monotonic();
+    return payer.roomAt > this.#platform.clock.monotonic();
   }
 
   #proceed(owner: string, queue: OwnerQueue): void {
-    while (queue.running < this.#options.most) {
+    while (queue.running < this.#most) {
       const next = queue.waiting.shift();
       if (!next) break;
       if (this.#owes(next)) {
@@ -116,7 +108,7 @@ export class OwnerQueues {
   /** Until the uid has paid off what it owes. */
   #pause(queue: OwnerQueue, { owner, uid, payer }: QueuedCommand): void {
     if (queue.timers.has(uid)) return;
-    const { clock, timers } = this.#options;
+    const { clock, timers } = this.#platform;
     queue.waiting.pause(uid);
     const rest = Math.max(1, payer.roomAt - clock.monotonic());
     const timer = timers.after(rest, () => {

@@ -16,7 +16,7 @@ import { isWithin, ResponseQuota } from './response-quota.js';
 
 function quotaOf(bytes: number) {
   const ticks: (() => void)[] = [];
-  const quota = new ResponseQuota({ bytes, schedule: (next) => ticks.push(next) });
+  const quota = new ResponseQuota(bytes, (next) => ticks.push(next));
   const written: string[] = [];
   const write = (owner: string, size: number) => {
     const text = 'x'.repeat(size);
@@ -58,7 +58,7 @@ test('[LIM37] small responses are bounded per tick, too', () => {
 
 test('[LIM37] a response that cannot be written fails only its own request', async () => {
   const ticks: (() => void)[] = [];
-  const quota = new ResponseQuota({ bytes: 10, schedule: (next) => ticks.push(next) });
+  const quota = new ResponseQuota(10, (next) => ticks.push(next));
   void quota.write('a', {}, () => 'x'.repeat(20));
   const failing = quota.write('a', { text: 'x'.repeat(20) }, () => {
     throw new Error('no');
@@ -81,7 +81,7 @@ test.each<[JsonObject | number[], boolean]>([
 
 test('[LIM37] only so many commands of an owner run at a time, and an owner in debt waits', () => {
   const { clock, timers, advance } = withAdvance();
-  const queues = new OwnerQueues({ most: 2, clock, timers });
+  const queues = new OwnerQueues(2, { clock, timers });
   const started: string[] = [];
   const payer = { roomAt: 0, pay() {} };
   const begin = (owner: string, name: string) =>
@@ -106,7 +106,7 @@ test('[LIM37] only so many commands of an owner run at a time, and an owner in d
 
 test('[LIM37] a uid in debt does not delay others of the same address', () => {
   const { clock, timers, advance } = withAdvance();
-  const queues = new OwnerQueues({ most: 2, clock, timers });
+  const queues = new OwnerQueues(2, { clock, timers });
   const started: string[] = [];
   const debtor = { roomAt: clock.monotonic() + 500, pay() {} };
   const other = { roomAt: 0, pay() {} };
@@ -132,7 +132,7 @@ test('[LIM37] a uid in debt does not delay others of the same address', () => {
 
 test('[LIM37] a request whose client has left does not wait any more', async () => {
   const platform = simulatedPlatform({ seed: 1, now: 0 });
-  const priced = new PricedResponses({ tickBytes: 1000, platform });
+  const priced = new PricedResponses(1000, platform);
   const payer = { roomAt: 500, pay() {} };
   const by = { owner: 'a', uid: 'a', payer };
   const response = new EventEmitter();

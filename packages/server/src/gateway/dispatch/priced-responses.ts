@@ -8,16 +8,7 @@ import { ResponseQuota } from './response-quota.js';
 /** Emits `close` when the client has disconnected, or the response is over. */
 export type ClosableResponse = Pick<ServerResponse, 'once' | 'off' | 'destroyed'>;
 
-export interface PricedResponsesOptions {
-  /** Bytes of responses per tick of the event loop. */
-  readonly tickBytes: number;
-  readonly platform: Pick<Platform, 'clock' | 'timers'>;
-}
-
-/**
- * `get` and `join` commands that run at a time per owner: each response may be large. Commands that read
- * pages have their own limit (rule LIM7).
- */
+/** `get` and `join` commands of an owner at a time: responses may be large. Pages: rule LIM7. */
 const getsAtOnce = 32;
 
 /** Below this many bytes all is free: the number is limited by the rate of commands. */
@@ -40,15 +31,16 @@ export class PricedResponses {
   readonly #queues: ReadonlyMap<string, OwnerQueues>;
   readonly #quota: ResponseQuota;
 
-  constructor({ tickBytes, platform }: PricedResponsesOptions) {
-    const queues = (most: number) => new OwnerQueues({ most, ...platform });
+  /** `tickBytes`: of responses, per tick of the event loop. */
+  constructor(tickBytes: number, platform: Pick<Platform, 'clock' | 'timers'>) {
+    const queues = (most: number) => new OwnerQueues(most, platform);
     this.#queues = new Map([
       ['get', queues(getsAtOnce)],
       ['join', queues(getsAtOnce)],
       ['read', queues(Number.POSITIVE_INFINITY)],
       ['history', queues(Number.POSITIVE_INFINITY)],
     ]);
-    this.#quota = new ResponseQuota({ bytes: tickBytes });
+    this.#quota = new ResponseQuota(tickBytes);
   }
 
   /** Responses waiting for a later tick. */
@@ -74,10 +66,7 @@ export class PricedResponses {
     this.#queues.get(cmd)?.ended(owner);
   }
 
-  /**
-   * Runs `work` when the owner's queue allows it. Rejects with 503 if `response` is closed before
-   * that: nobody waits for it any more.
-   */
+  /** Runs `work` in its owner's turn. Rejects with 503 if `response` is closed before that. */
   async run<T>(
     cmd: string,
     { by, response }: { readonly by: CommandPayer; readonly response: ClosableResponse },

@@ -2,13 +2,6 @@ import type { JsonValue } from '@really/protocol';
 import { FairQueue } from '../../platform/scheduling/fair-queue.js';
 import { NextTick } from '../../platform/scheduling/next-tick.js';
 
-export interface ResponseQuotaOptions {
-  /** Bytes of large responses that are written per tick of the event loop. */
-  readonly bytes: number;
-  /** Calls back in the next tick. */
-  readonly schedule?: ((task: () => void) => unknown) | undefined;
-}
-
 /** A response below this fraction of a tick's bytes is small. */
 const smallShare = 64;
 
@@ -25,7 +18,8 @@ export class ResponseQuota {
   #left: number;
   #smallLeft: number;
 
-  constructor({ bytes, schedule }: ResponseQuotaOptions) {
+  /** `bytes`: of large responses that are written per tick of the event loop. */
+  constructor(bytes: number, schedule?: (task: () => void) => unknown) {
     this.#bytes = bytes;
     this.#small = bytes / smallShare;
     this.#left = bytes;
@@ -38,10 +32,7 @@ export class ResponseQuota {
     return this.#waiting.size;
   }
 
-  /**
-   * The text that `make` returns for this body: at once if the quota of this tick allows it.
-   * Rejects if `make` throws.
-   */
+  /** What `make` returns for this body: at once, or in a later tick. Rejects if `make` throws. */
   write(owner: string, body: JsonValue, make: () => string): string | Promise<string> {
     if (this.#left > 0 && this.#waiting.size === 0) return this.#taken(make());
     if (this.#smallLeft > 0 && isWithin(body, this.#small)) {

@@ -4,7 +4,7 @@ import { TickQuota } from './tick-quota.js';
 /** A quota whose ticks the test runs by hand. */
 function quotaOf(limit: number) {
   const tasks: (() => void)[] = [];
-  const quota = new TickQuota({ limit, schedule: (task) => tasks.push(task) });
+  const quota = new TickQuota(limit, (task) => tasks.push(task));
   const tick = () => {
     for (const task of tasks.splice(0)) task();
   };

@@ -5,13 +5,6 @@ export interface QuotaWaiter {
   proceed(): void;
 }
 
-export interface TickQuotaOptions {
-  /** Messages and requests per tick of the event loop. */
-  readonly limit: number;
-  /** Calls back in the next tick. */
-  readonly schedule?: ((task: () => void) => unknown) | undefined;
-}
-
 /**
  * Limits what one app may take in per tick of the event loop, which all apps of the server share: a
  * flood to one app then costs the others a part of each tick instead of everything that its sockets
@@ -24,7 +17,8 @@ export class TickQuota {
   readonly #waiting = new Set<QuotaWaiter>();
   #left: number;
 
-  constructor({ limit, schedule }: TickQuotaOptions) {
+  /** `limit`: messages and requests per tick of the event loop. */
+  constructor(limit: number, schedule?: (task: () => void) => unknown) {
     this.#limit = limit;
     this.#left = limit;
     this.#nextTick = new NextTick(() => this.#begin(), schedule);

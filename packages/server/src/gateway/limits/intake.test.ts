@@ -118,7 +118,7 @@ test('[LIM27] idle uids and addresses are forgotten', () => {
 
 test('[LIM29] a socket has a small share of each tick, and the rest is shared in turns', () => {
   const ticks: (() => void)[] = [];
-  const quota = new InputQuota({ bytes: 64 * 10_000, schedule: (next) => ticks.push(next) });
+  const quota = new InputQuota(64 * 10_000, (next) => ticks.push(next));
   const proceeded: string[] = [];
   const socket = (name: string) => ({
     ...{ tick: 0, quotaLeft: 0 },
