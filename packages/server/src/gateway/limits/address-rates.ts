@@ -18,10 +18,7 @@ export interface AddressRatesOptions {
 
 const minute = 60_000;
 
-/**
- * Limits expensive requests and guesses per address (rule LIM5). Requests that foreign pages
- * trigger in a browser are counted separately.
- */
+/** Limits expensive requests and guesses per address (rule LIM5), apart for foreign pages. */
 export class AddressRates {
   readonly #origins: Origins;
   readonly #limited: () => void;

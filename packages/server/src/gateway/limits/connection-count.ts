@@ -14,10 +14,6 @@ export class NodeCount {
     this.#limit = limit;
   }
 
-  get total(): number {
-    return this.#total;
-  }
-
   enter(): boolean {
     if (this.#total >= this.#limit) return false;
     this.#total++;

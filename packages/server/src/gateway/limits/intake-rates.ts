@@ -87,13 +87,17 @@ export class IntakeBucket {
 
 /** Limits the bytes that a uid, an address and an uninitialized socket may send (rule LIM27). */
 export class IntakeRates {
-  readonly #options: IntakeRatesOptions;
+  readonly clock: Clock;
+  readonly over: IntakeRatesOptions['over'];
+  readonly #bytesBeforeInitialize: number;
   readonly #byUid: IntakeBuckets;
   readonly #byNetwork: IntakeBuckets;
 
   constructor(options: IntakeRatesOptions) {
-    const { bytes, addressBytes, clock } = options;
-    this.#options = options;
+    const { bytes, addressBytes, bytesBeforeInitialize, clock, over } = options;
+    this.clock = clock;
+    this.over = over;
+    this.#bytesBeforeInitialize = bytesBeforeInitialize;
     this.#byUid = new IntakeBuckets(bytes, clock);
     this.#byNetwork = new IntakeBuckets(addressBytes, clock);
   }
@@ -103,17 +107,9 @@ export class IntakeRates {
     return this.#byUid.size + this.#byNetwork.size;
   }
 
-  get clock(): Clock {
-    return this.#options.clock;
-  }
-
-  over(key: IntakeKey): void {
-    this.#options.over(key);
-  }
-
   /** For one socket before it is initialized. */
   ofGreeting(): IntakeBucket {
-    return new IntakeBucket(this.#options.bytesBeforeInitialize, greetingWindow);
+    return new IntakeBucket(this.#bytesBeforeInitialize, greetingWindow);
   }
 
   /** For HTTP without a token: only the address pays. */
@@ -136,10 +132,7 @@ export class IntakeRates {
   }
 }
 
-/**
- * Buckets by key. An unused bucket is forgotten once it is full, so the number kept is bounded by
- * the number of recent senders.
- */
+/** Buckets by key. Full ones without users are forgotten, so only recent senders have one. */
 class IntakeBuckets {
   readonly #rate: number;
   readonly #clock: Clock;

@@ -58,7 +58,6 @@ export class Intake {
     return Math.max(later.takeTurn(), this.#pausedUntil);
   }
 
-  /** Charges bytes received. */
   pay(bytes: number): void {
     const now = this.#rates.clock.monotonic();
     this.#own.pay(bytes, now);
@@ -66,10 +65,7 @@ export class Intake {
     this.#check(now);
   }
 
-  /**
-   * Charges a control frame, or a message before initialization: the price on top of its bytes,
-   * which are paid for already.
-   */
+  /** Charges a control frame, or a message before initialization, on top of its bytes. */
   payExtra(): void {
     this.pay(controlPrice);
   }

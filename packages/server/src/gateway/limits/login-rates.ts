@@ -20,10 +20,7 @@ export interface LoginRatesOptions {
 
 const minute = 60_000;
 
-/**
- * Pairs of account and address that are remembered; beyond it, the least recently used one is
- * dropped.
- */
+/** Pairs of account and address that are remembered; then the least recently used is dropped. */
 const maxKnown = 100_000;
 
 /**
@@ -52,10 +49,7 @@ export class LoginRates {
     return this.#byAccount.size + this.#byKnown.size + this.#first.size + this.#known.size;
   }
 
-  /**
-   * `account`: the account tried, whether it exists or not. Returns 0 if granted, else the seconds
-   * after which to retry.
-   */
+  /** Returns 0 if granted, else the seconds after which to retry. The account need not exist. */
   take(
     address: string,
     account: string | undefined,
@@ -81,7 +75,6 @@ export class LoginRates {
     return this.#known.has(pairOf(address, account));
   }
 
-  /** A login succeeded. */
   succeeded(address: string, account: string): void {
     const pair = pairOf(address, account);
     // The first login counts against the new pair's own limit.

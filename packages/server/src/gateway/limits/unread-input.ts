@@ -26,10 +26,7 @@ class NetworkInput {
   }
 }
 
-/**
- * The total of input that is incomplete or queued (rule LIM30). Over the limit, the largest holder
- * of the largest address goes first.
- */
+/** Input held in total (rule LIM30): beyond it, the largest holder of the largest address goes. */
 export class UnreadInput {
   readonly #budget: SharedBudget<NetworkInput>;
   readonly #networks = new Map<string, NetworkInput>();
@@ -38,7 +35,6 @@ export class UnreadInput {
     this.#budget = budgets.shared('limits.input', limit);
   }
 
-  /** Sets the bytes that the holder has now. */
   set(holder: InputHolder, bytes: number): void {
     const name = networkOf(holder.address);
     const network = this.#networks.get(name) ?? new NetworkInput();
