@@ -4,10 +4,7 @@ import { WebSocket } from 'ws';
 
 /** What a socket reports to its connection. */
 export interface SocketEvents {
-  /**
-   * How many of the bytes that have arrived may be parsed now. 0: none, and the socket is paused;
-   * they come again when it is resumed.
-   */
+  /** How many bytes may be parsed now. 0: it is paused, and they come again when it is resumed. */
   admit(bytes: number): number;
   /** Bytes have arrived and are parsed next. */
   arrived(bytes: number): void;
@@ -39,10 +36,7 @@ interface OwnedSocket extends Socket {
   [parse]?: ((chunk: Buffer) => void) | undefined;
 }
 
-/**
- * A WebSocket of `ws` with a reference to its connection, so that all share these handlers instead
- * of one closure each.
- */
+/** A WebSocket that knows its connection, so that all share these handlers, without closures. */
 export class ClientSocket extends WebSocket {
   events: SocketEvents | undefined;
 

@@ -16,7 +16,7 @@ import {
 import type { OpenConnection } from './connections.js';
 import { deflatedFrame } from './deflated-frames.js';
 import { FrameHeaders, InflatedBytes } from './frame-headers.js';
-import { Heartbeat, type HeartbeatClient, ticksToRead } from './heartbeat.js';
+import { Heartbeat, type HeartbeatClient, onceRead } from './heartbeat.js';
 import { HeldInput } from './held-input.js';
 import { type ParsedMessage, parseCharged } from './parse-message.js';
 import { errorText, fixedFrames, pingFrame, pongFrame } from './response.js';
@@ -40,10 +40,7 @@ const largestChunk = 64 * 1024;
  */
 const greetingPiece = 4096;
 
-/**
- * Milliseconds that a client being closed by the server has to read the remaining output and the
- * reason.
- */
+/** Milliseconds to read the remaining output and the reason, when the server closes. */
 const closeGrace = 1000;
 
 /**
@@ -77,10 +74,7 @@ export class Connection
   #activeAt: number;
   /** Messages read that wait for the session. */
   #backlog: Buffer[] | undefined;
-  /**
-   * A ping received while input is paused; only the last one needs an answer (RFC 6455, section
-   * 5.5.3).
-   */
+  /** A ping received while paused; only the last one needs an answer (RFC 6455, section 5.5.3). */
   #unanswered: Buffer | undefined;
   #proceeding = false;
   #state: 'open' | 'finishing' | 'draining' | 'closing' = 'open';
@@ -112,7 +106,6 @@ export class Connection
     return this.#writer.congested;
   }
 
-  /** Output bytes waiting for the client. */
   get waitingBytes(): number {
     return this.#writer.waiting;
   }
@@ -281,21 +274,11 @@ export class Connection
     // what waits for it is closed for that (rule LIM33).
     if (this.#backlog !== undefined || this.#intake.isOver) this.#activeAt = now;
     if (now < this.#nextDeadline()) this.#deps.idleTimers.set(this, this.#nextDeadline());
-    else this.#recheckLater(ticksToRead);
-  }
-
-  /**
-   * After the process was blocked, the client's input waits in the system's buffers: read it before
-   * calling the client idle.
-   */
-  #recheckLater(ticks: number): void {
-    setImmediate(() => {
-      if (ticks > 1) this.#recheckLater(ticks - 1);
-      else if (this.#state !== 'closing') this.#closeIfDue();
-    });
+    else onceRead(() => this.#closeIfDue());
   }
 
   #closeIfDue(): void {
+    if (this.#state === 'closing') return;
     const now = this.#deps.platform.clock.monotonic();
     if (now >= this.#activeAt + this.#deps.config.idleTimeout) {
       this.#deps.metrics.kicked();
@@ -320,11 +303,7 @@ export class Connection
     this.proceed();
   }
 
-  onOverflow(): void {
-    this.giveUp();
-  }
-
-  /** It holds the most of all waiting output or unread input. */
+  /** It holds too much output, or the most of all waiting output or unread input. */
   giveUp(): void {
     const { timers } = this.#deps.platform;
     this.close(closeCodes.overload);
@@ -433,7 +412,6 @@ export class Connection
     }
   }
 
-  /** A message of this size is complete. */
   #messageComplete(bytes: number): void {
     const unpaid = this.#unpaid.message(bytes);
     if (unpaid > 0) this.pay(unpaid * this.#unpaid.price);

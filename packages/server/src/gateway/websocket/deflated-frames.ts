@@ -21,28 +21,20 @@ export function takesDeflated(ws: WebSocket, { headers }: IncomingMessage): bool
   return ws.extensions !== '' && !/server_max_window_bits/i.test(offer);
 }
 
-/**
- * Bytes of a message between which it is compressed: a smaller one is not worth it, a larger one
- * would block the others.
- */
+/** Bytes. A smaller message is not worth compressing, a larger one would block the others. */
 const smallest = 1024;
 const largest = 256 * 1024;
 
 /** The fastest level: it blocks the event loop. */
 const options = { level: constants.Z_BEST_SPEED, finishFlush: constants.Z_SYNC_FLUSH };
 
-/**
- * Bytes at the end of a compressed message that are left out on the wire (RFC 7692, section 7.2.1).
- */
+/** Bytes at the end of a compressed message that are not sent (RFC 7692, section 7.2.1). */
 const tail = 4;
 
 /** Compressed frames by their plain form, for as long as that exists. */
 const known = new WeakMap<Buffer, Buffer>();
 
-/**
- * A complete text frame for a client that takes compressed ones; the frame itself if compression
- * gains nothing.
- */
+/** A text frame for a client that takes compressed ones; unchanged if that gains nothing. */
 export function deflatedFrame(frame: Buffer): Buffer {
   if (frame.length < smallest || frame.length > largest) return frame;
   const before = known.get(frame);

@@ -57,7 +57,6 @@ function setUp(limit = 100) {
       address,
       giveUp: () => events.push('given up'),
       onDrain: () => events.push('drained'),
-      onOverflow: () => events.push('overflowed'),
     });
     return { socket, writer, events };
   };
@@ -163,7 +162,7 @@ test('[LIM4] beyond eight times the limit the socket overflows, and not from wit
   writer.send(frame('dropped'));
   expect(events).toEqual([]);
   tick();
-  expect([events, socket.writes.length, writer.waiting]).toEqual([['overflowed'], 8, 800]);
+  expect([events, socket.writes.length, writer.waiting]).toEqual([['given up'], 8, 800]);
   writer.close();
   expect(egress.congested).toBe(0);
 });

@@ -31,10 +31,7 @@ export interface EgressOptions {
 /** Multiple of the limit beyond which a socket overflows (rule LIM4). */
 export const overflowFactor = 8;
 
-/**
- * Bytes up to which the frames of one socket are copied together; larger ones are written
- * separately.
- */
+/** Bytes up to which the frames of one socket are copied together. */
 const largestCopy = 256 * 1024;
 
 /** Bytes up to which a socket is always written to at once. */
@@ -78,7 +75,6 @@ export class Egress {
     this.#next.request();
   }
 
-  /** Writes everything collected. */
   flush(): void {
     this.#writeSome(Number.POSITIVE_INFINITY);
   }

@@ -9,15 +9,12 @@ const shortHeader = 6;
  * none.
  */
 export class FrameHeaders {
+  /** Of a byte. */
+  readonly price = headerPrice;
   /** Bytes of earlier chunks that belong to no frame so far. */
   #rest = 0;
   /** Of the current chunk, of which the end is not parsed yet. */
   #chunk = 0;
-
-  /** Of a byte. */
-  get price(): number {
-    return headerPrice;
-  }
 
   arrived(bytes: number): void {
     this.#rest += this.#chunk;
@@ -29,10 +26,7 @@ export class FrameHeaders {
     this.#rest -= shortHeader + size;
   }
 
-  /**
-   * A message of this size is complete: returns the needless bytes before it, as far as they were in
-   * earlier chunks.
-   */
+  /** Returns the needless bytes before a message of this size, as far as in earlier chunks. */
   message(size: number): number {
     const rest = this.#rest - headerOf(size) - size;
     // Only what is in the current chunk was not counted before.
@@ -46,18 +40,12 @@ function headerOf(size: number): number {
   return size < 65_536 ? shortHeader + 2 : shortHeader + 8;
 }
 
-/**
- * In place of `FrameHeaders` where messages may be compressed: finds out by how many bytes they are
- * larger than all that was charged on arrival.
- */
+/** In place of `FrameHeaders` with compression: the bytes of messages that were not charged. */
 export class InflatedBytes {
+  /** Of a byte. */
+  readonly price = 1;
   /** Bytes charged that belong to no message so far. */
   #rest = 0;
-
-  /** Of a byte. */
-  get price(): number {
-    return 1;
-  }
 
   arrived(bytes: number): void {
     this.#rest += bytes;

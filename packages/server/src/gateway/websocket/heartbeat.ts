@@ -7,7 +7,6 @@ export interface HeartbeatClient {
   /** The socket is not read, for another reason than that the client reads too slowly. */
   readonly isLeftUnread: boolean;
   ping(): void;
-  /** Cuts the client off. */
   terminate(): void;
 }
 
@@ -15,15 +14,22 @@ export interface HeartbeatClient {
 const pingInterval = 15_000;
 const missedPings = 2;
 
-/**
- * Ticks of the event loop until the system's input buffers were read, even for very many sockets:
- * about 50,000 per tick.
- */
-export const ticksToRead = 3;
+/** Ticks until the system's input buffers were read: of about 50,000 sockets in each. */
+const ticksToRead = 3;
+
+/** Calls back when what the system has received was read, also after the process was blocked. */
+export function onceRead(then: () => void, ticks = ticksToRead): void {
+  setImmediate(() => {
+    if (ticks > 1) onceRead(then, ticks - 1);
+    else then();
+  });
+}
+
+type HeartbeatDeps = Pick<AppDeps, 'lifeTimers' | 'platform'>;
 
 /** Pings a client until `end`, and cuts it off if it answered none of the last pings. Rule PRS9. */
 export class Heartbeat {
-  readonly #deps: Pick<AppDeps, 'lifeTimers' | 'platform'>;
+  readonly #deps: HeartbeatDeps;
   readonly #client: HeartbeatClient;
   readonly #progress: OutputProgress;
   #missed = 0;
@@ -31,11 +37,7 @@ export class Heartbeat {
   #isHeard = true;
   #isEnded = false;
 
-  constructor(
-    deps: Pick<AppDeps, 'lifeTimers' | 'platform'>,
-    client: HeartbeatClient,
-    socket: Socket,
-  ) {
+  constructor(deps: HeartbeatDeps, client: HeartbeatClient, socket: Socket) {
     this.#deps = deps;
     this.#client = client;
     this.#progress = new OutputProgress(socket);
@@ -56,7 +58,7 @@ export class Heartbeat {
     if (this.#isReading() || this.#client.isLeftUnread) this.#isHeard = true;
     this.#missed = this.#isHeard ? 0 : this.#missed + 1;
     if (this.#missed >= missedPings) {
-      this.#cutOffIfSilent(ticksToRead);
+      onceRead(() => this.#cutOffIfSilent());
       return;
     }
     this.#isHeard = false;
@@ -75,13 +77,9 @@ export class Heartbeat {
     return this.#progress.take() > 0 && wasBlocked;
   }
 
-  /** After the process was blocked, an answer may wait in the system's buffers. */
-  #cutOffIfSilent(ticks: number): void {
-    setImmediate(() => {
-      if (this.#isEnded) return;
-      if (this.#isHeard) this.checkLife();
-      else if (ticks > 1) this.#cutOffIfSilent(ticks - 1);
-      else this.#client.terminate();
-    });
+  #cutOffIfSilent(): void {
+    if (this.#isEnded) return;
+    if (this.#isHeard) this.checkLife();
+    else this.#client.terminate();
   }
 }

@@ -27,7 +27,6 @@ export class HeldInput {
     this.#inFlight = inFlight;
   }
 
-  /** What was received of a message that is not complete. */
   get unfinished(): number {
     return this.#unfinished;
   }

@@ -5,7 +5,6 @@ import type { Intake } from '../limits/intake.js';
 
 /** What a message costs beyond its bytes; nothing for a short one. */
 export interface MessageSize {
-  /** Number of members of all its objects. */
   readonly members: number;
   /** Approximate memory beyond its text: a list takes 40 bytes, and two in a message. */
   readonly memory: number;
@@ -41,7 +40,6 @@ export interface JsonLimits {
 /** Size in bytes from which the time to parse a message is measured. */
 export const worthTiming = 1024;
 
-/** Where it is parsed. */
 export interface ParsingDeps {
   readonly platform: { readonly clock: Pick<Clock, 'monotonic'> };
   readonly limits: JsonLimits;
@@ -66,7 +64,6 @@ export function parseCharged(
 
 const malformed: ParsedMessage = { kind: 'malformed' };
 
-/** Reads one text message. */
 export function parseMessage(bytes: Buffer, jsonLimits: JsonLimits): ParsedMessage {
   const message = readJson(bytes);
   if (!isJsonObject(message)) return malformed;

@@ -1,11 +1,6 @@
 import { type Auth, errorResponse, type JsonObject, type ProtocolError } from '@really/protocol';
 import { encodeFrame } from '../../live/push/frame.js';
 
-interface KnownEnvelope {
-  readonly tag?: number | undefined;
-  readonly r?: string | undefined;
-}
-
 /** The text of a response: `body` without the tag. */
 export function responseText(tag: number, body: JsonObject): string {
   const rest = JSON.stringify(body);
@@ -13,14 +8,16 @@ export function responseText(tag: number, body: JsonObject): string {
 }
 
 /** The text of an error response, with `tag` and `r` if they are known (rule ERR1). */
-export function errorText(error: ProtocolError, known?: KnownEnvelope): string {
+export function errorText(
+  error: ProtocolError,
+  known?: Parameters<typeof errorResponse>[1],
+): string {
   return JSON.stringify(errorResponse(error, known));
 }
 
 export interface Initialized {
   readonly handle: string;
   readonly auth: Auth;
-  /** The epoch of the store. */
   readonly epoch: string;
   /** Expiry of the token, milliseconds since the Unix epoch. */
   readonly expires: number | undefined;

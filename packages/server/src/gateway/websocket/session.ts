@@ -64,11 +64,11 @@ export interface SessionSocket extends Payer {
  *      +---------end-----------+------> closed
  */
 type SessionState =
-  | { readonly kind: 'greeting' }
+  | { readonly kind: 'greeting'; readonly auth: undefined }
   | { readonly kind: 'ready'; readonly auth: Auth; readonly handle: string }
   | { readonly kind: 'closed'; readonly auth: Auth | undefined };
 
-const greeting: SessionState = { kind: 'greeting' };
+const greeting: SessionState = { kind: 'greeting', auth: undefined };
 
 /** Failed attempts to initialize after which the socket is closed (rule SES3). */
 const allowedFailures = 5;
@@ -76,10 +76,7 @@ const allowedFailures = 5;
 /** How often a resume checks rights that change meanwhile. */
 const maxChecks = 5;
 
-/**
- * The state of one socket's session (rules SES1 to SES10): who the client is, and what it may send
- * when.
- */
+/** A socket's session (rules SES1 to SES10): who the client is, and what it may send when. */
 export class Session implements PushTarget, InFlightOwner, ConnectedSession, TokenHolder {
   readonly #deps: AppDeps;
   readonly #socket: SessionSocket;
@@ -90,7 +87,8 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   /** Created with the first push. */
   #pushBuffer: PushBuffer | undefined;
   /** Exists while nothing may be read for its subscriptions: resolves once the rate allows it. */
-  #rateWait: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #rateWait: Promise<void> | undefined;
+  #endRateWait: (() => void) | undefined;
   /** Exists while a resume waits until its uid can pay for it. */
   #stopWaiting: (() => void) | undefined;
   /** Created with the first write. */
@@ -104,7 +102,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
 
   /** The client's auth. Only asked for once it is initialized. */
   get auth(): Auth {
-    const auth = this.#state.kind === 'greeting' ? undefined : this.#state.auth;
+    const { auth } = this.#state;
     if (!auth) throw new Error('auth was read before the session was initialized');
     return auth;
   }
@@ -139,7 +137,6 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     );
   }
 
-  /** Bytes of the messages of commands in flight. */
   get heldBytes(): number {
     return this.#inFlight?.held ?? 0;
   }
@@ -149,7 +146,6 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     return this.#state.kind === 'greeting' && !this.#verifying;
   }
 
-  /** True if nothing is in flight. */
   get idle(): boolean {
     return !this.#verifying && !this.#inFlight;
   }
@@ -195,18 +191,15 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   #pay(price: number): Promise<void> | undefined {
     this.#socket.pay(price);
     if (!this.#isInDebt) return undefined;
-    if (this.#rateWait) return this.#rateWait.promise;
-    let resolve = () => {};
-    const promise = new Promise<void>((done) => {
-      resolve = done;
+    this.#rateWait ??= new Promise((resolve) => {
+      this.#endRateWait = resolve;
     });
-    this.#rateWait = { promise, resolve };
-    return promise;
+    return this.#rateWait;
   }
 
   /** The rate limit allows input, and reads for its subscriptions, again. */
   onRateRecovered(): void {
-    this.#rateWait?.resolve();
+    this.#endRateWait?.();
     const wasWaiting = this.#rateWait !== undefined;
     this.#rateWait = undefined;
     if (wasWaiting && !this.congested) this.onDrain();
@@ -216,7 +209,6 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#pushBuffer?.outdate(key);
   }
 
-  /** The client's uid; `undefined` until it is initialized. */
   get uid(): string | undefined {
     return this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
   }
@@ -233,10 +225,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#socket.send(frameOf(text));
   }
 
-  /**
-   * Handles one message and answers it exactly once. `bytes`: its length. Not to be called while
-   * `busy`.
-   */
+  /** Handles a message and answers it exactly once. `bytes`: its length. Not while `busy`. */
   handle(message: JsonObject, bytes: number, size = noSize): void {
     try {
       this.#dispatch(message, bytes, size);
@@ -282,8 +271,8 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   end({ isFinal }: { readonly isFinal: boolean }): void {
     const state = this.#state;
     if (state.kind === 'closed') return;
-    this.#state = { kind: 'closed', auth: state.kind === 'ready' ? state.auth : undefined };
-    this.#rateWait?.resolve();
+    this.#state = { kind: 'closed', auth: state.auth };
+    this.#endRateWait?.();
     this.#stopWaiting?.();
     if (state.kind !== 'ready') return;
     // They count as sent, so a resume sends them again.
@@ -291,16 +280,14 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const { tokenTimers, resumableSessions, live, rooms, activeTokens } = this.#deps;
     tokenTimers.clear(this);
     const token = activeTokens.untrack(this);
-    const { auth } = state;
-    const park = () => {
-      const { address } = this;
-      const parked = {
-        subscriptions: live.park(this),
-        rooms: isFinal ? undefined : rooms.park(this),
-      };
-      return { token, auth, address, ...parked, sent: this.#pushBuffer };
-    };
-    resumableSessions.park(state.handle, park);
+    resumableSessions.park(state.handle, () => ({
+      token,
+      auth: state.auth,
+      address: this.address,
+      subscriptions: live.park(this),
+      rooms: isFinal ? undefined : rooms.park(this),
+      sent: this.#pushBuffer,
+    }));
     live.drop(this);
     rooms.drop(this);
     this.#inFlight?.abandon();
@@ -319,7 +306,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   #dispatch(message: JsonObject, bytes: number, { members, memory }: MessageSize): void {
     const { cmd, tag } = readEnvelope(message);
     const { address } = this.#socket;
-    const uid = this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
+    const { uid } = this;
     const cost = uid === undefined ? costOfMembers(members) : costOf(message, members);
     const retryAfter = this.#deps.rates.take(address, uid, cost);
     if (retryAfter > 0) {
@@ -385,9 +372,9 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
 
   async #verified(request: InitializeRequest, verified: Verified): Promise<void> {
     const { tag, handle } = request;
-    const refusal = this.#refusalOf(verified);
-    if (refusal !== undefined) this.#failInitialize(tag, refusal);
-    if (refusal !== undefined || !verified.ok) return;
+    if (!verified.ok) return this.#failInitialize(tag, verified.detail);
+    const isOther = this.uid !== undefined && this.uid !== verified.auth.uid;
+    if (isOther) return this.#failInitialize(tag, 'token.invalid');
     chargeScriptsToOwner({ auth: verified.auth, address: this.address });
     if (this.initialized || handle === undefined) this.#completeInitialize(request, verified);
     else await this.#resume({ ...request, handle }, verified);
@@ -403,10 +390,10 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const { auth } = verified;
     const claim = resumableSessions.claim(handle, auth.uid);
     if (claim) await this.#untilAffordable(auth.uid, claim.session.subscriptions.length);
-    if (claim && !this.open) return this.#giveBack(claim, auth.uid);
-    const parked = claim && resumableSessions.take(claim);
-    // It was dropped while this waited.
-    if (claim && !parked) this.#payBack(claim, auth.uid);
+    const parked = claim && this.open ? resumableSessions.take(claim) : undefined;
+    // While this waited, its socket has closed, or the session was dropped.
+    if (claim && !parked) this.#giveBack(claim, auth.uid);
+    if (!this.open) return;
     if (!parked) return this.#completeInitialize(request, verified, false);
     this.#state = { kind: 'ready', auth, handle: newHandle(this.#deps.platform.random) };
     // What is read from here on is paid by the uid, and not at the rate of a socket that nobody knows.
@@ -451,27 +438,16 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#stopWaiting = undefined;
   }
 
-  /** The connection has closed before the resume began. */
+  /** The resume does not begin. */
   #giveBack(claim: ResumeClaim, uid: string): void {
-    this.#payBack(claim, uid);
-    this.#deps.resumableSessions.giveBack(claim);
-  }
-
-  /** What a resume costs that was not begun. */
-  #payBack({ session }: ResumeClaim, uid: string): void {
-    const commands = costOfSubscriptions(session.subscriptions.length);
-    this.#deps.rates.giveBackRenewed(this.#socket.address, uid, commands);
+    const { rates, resumableSessions } = this.#deps;
+    const commands = costOfSubscriptions(claim.session.subscriptions.length);
+    rates.giveBackRenewed(this.#socket.address, uid, commands);
+    resumableSessions.giveBack(claim);
   }
 
   #inSlices<T>(steps: Steps<T>): Promise<T> {
     return this.#deps.live.inSlices(steps, this.address);
-  }
-
-  #refusalOf(verified: Verified): TokenRefusal | undefined {
-    if (!verified.ok) return verified.detail;
-    const state = this.#state;
-    const other = state.kind === 'ready' && state.auth.uid !== verified.auth.uid;
-    return other ? 'token.invalid' : undefined;
   }
 
   #completeInitialize(

@@ -1,5 +1,4 @@
-import type { OutputHolder } from '../limits/output-shares.js';
-import { uncounted } from '../limits/output-total.js';
+import { type OutputHolder, uncounted } from '../limits/output-total.js';
 import type { Egress } from './egress.js';
 
 /** The part of a socket that egress uses; `net.Socket` and `tls.TLSSocket` fit. */
@@ -19,9 +18,10 @@ export interface SocketWriterOwner {
   readonly address: string;
   /** Less than half the limit waits again. */
   onDrain(): void;
-  /** Too much waits: the socket has to be closed. What was queued is dropped. */
-  onOverflow(): void;
-  /** Too much waits for all sockets together, and this one holds the most. */
+  /**
+   * The socket has to be closed: too much waits for it, and what was queued is dropped; or too much
+   * waits for all sockets together, and this one holds the most.
+   */
   giveUp(): void;
 }
 
@@ -95,15 +95,12 @@ export class SocketWriter implements OutputHolder {
     if (waiting > this.#egress.limit) this.#checkCongestion(waiting);
   }
 
-  /**
-   * Called by egress: takes what is queued. If too much waits, `undefined`, and the owner's
-   * `onOverflow` is called.
-   */
+  /** Called by egress: takes what is queued; nothing after an overflow, which calls `giveUp`. */
   takeQueued(): readonly Buffer[] | undefined {
     const queue = this.#queue;
     this.#queue = undefined;
     this.#queuedBytes = 0;
-    if (this.#state === 'overflowed') this.#owner.onOverflow();
+    if (this.#state === 'overflowed') this.#owner.giveUp();
     return this.#state === 'closed' || !this.#socket.writable ? undefined : queue;
   }
 
