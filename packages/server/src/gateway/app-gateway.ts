@@ -6,10 +6,7 @@ import { EventStreams } from './http/sse/event-streams.js';
 import type { GatewayOptions } from './options.js';
 import { Upgrades } from './server/upgrades.js';
 
-/**
- * The gateway of one app: its sockets, its HTTP routes, and all per-client state. Apps share the
- * port and nothing else.
- */
+/** The sockets, the HTTP routes and all per-client state of one app. Apps share only the port. */
 export class AppGateway {
   readonly #deps: AppDeps;
   readonly #streams: EventStreams;
@@ -40,7 +37,6 @@ export class AppGateway {
     else tickQuota.wait({ proceed: () => this.handle(request, response) });
   }
 
-  /** Serves an upgrade request. */
   upgrade(request: IncomingMessage, head: Buffer): void {
     this.#upgrades.handle(request, head);
   }
@@ -55,10 +51,7 @@ export class AppGateway {
     this.#deps.metrics.settle();
   }
 
-  /**
-   * First phase of closing: drops resumable sessions, finishes commands in flight and closes the
-   * clients with 1001.
-   */
+  /** First phase of closing: finishes commands in flight and closes the clients with 1001. */
   async shutDown(deadline: number): Promise<void> {
     this.#deps.resumableSessions.close();
     await this.#deps.connections.shutDown(deadline);

@@ -4,14 +4,10 @@ import type { EgressMetrics } from './websocket/egress.js';
 const latencies = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const batches = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
-/**
- * Codes of the error table. Codes chosen by hooks share one label value, to keep the number of
- * series bounded.
- */
+/** Codes of the error table. Those of hooks share one label, to bound the number of series. */
 const knownCodes = new Set('400 401 403 404 405 409 410 413 429 500 503'.split(' '));
 const knownCloses = new Set([1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1013]);
 
-/** The metrics of the gateway. */
 export class GatewayMetrics implements EgressMetrics {
   readonly #port: Metrics;
   readonly #commands: Counter;

@@ -20,10 +20,7 @@ import type { CommandSet } from './dispatch/command-set.js';
 import type { DocsPage } from './http/pages/dev-page.js';
 /** The server's configuration, as far as the gateway needs it. */
 export interface ServerConfig {
-  /**
-   * In the hosted form, the domain that each app is a subdomain of; `undefined`: a single app,
-   * under any host.
-   */
+  /** The domain that hosted apps are subdomains of; `undefined`: a single app, under any host. */
   readonly domain?: string | undefined;
   /** Value of `X-Really-Secret` that gives access to `/metrics`; `undefined`: none does. */
   readonly secret?: string | undefined;
@@ -64,10 +61,7 @@ export interface GatewayConfig {
   readonly openapi: 'private' | 'public';
   /** A folder whose files are served at `/`. */
   readonly publicDir?: string | undefined;
-  /**
-   * In development, the documentation pages that the page at `/` shows, if nothing else is served
-   * there.
-   */
+  /** In development, the docs that the page at `/` shows, if nothing else is served there. */
   readonly devPage?: { readonly docs: readonly DocsPage[] } | undefined;
   /** Lifetimes of tokens in milliseconds. */
   readonly tokenLifetimes: TokenLifetimes;
