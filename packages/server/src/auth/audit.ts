@@ -40,10 +40,7 @@ export interface AuditFields {
   readonly [more: string]: JsonValue | undefined;
 }
 
-/**
- * Logs successful and failed logins and related events (rule AUT10): one line per event, marked
- * `audit: true`.
- */
+/** Logs logins and the like, failed ones too (rule AUT10): a line per event, `audit: true`. */
 export interface Audit {
   record(event: AuditEvent, fields: AuditFields): void;
 }
@@ -69,10 +66,7 @@ export interface AuditLogOptions {
   readonly clock: Clock;
 }
 
-/**
- * Log lines about refusals per second, so that an attacker cannot fill the disk; further ones are
- * only counted.
- */
+/** Refusals logged per second: an attacker must not fill the disk. Others are only counted. */
 const refusalLines = 50;
 const second = 1000;
 

@@ -84,9 +84,7 @@ export class Revocations {
     return this.#byUid.get(uid)?.tokens?.size ?? 0;
   }
 
-  /**
-   * Revokes one token. Resolves when that is on disk; rejects with 503, and the token stays valid.
-   */
+  /** Resolves when that is on disk; rejects with 503, and the token stays valid. */
   async revokeToken({ uid, key }: TokenIdentity, expires: number | undefined): Promise<void> {
     const until = expires ?? 0;
     const isNew = this.#addToken(uid, key, until);
@@ -100,10 +98,7 @@ export class Revocations {
     }
   }
 
-  /**
-   * Revokes every token of the uid issued until now. Resolves when that is on disk; rejects with
-   * 503.
-   */
+  /** Revokes all its tokens issued until now. Resolves when that is on disk; rejects with 503. */
   async revokeUid(uid: string): Promise<void> {
     const earlier = this.#byUid.get(uid)?.before;
     const before = Math.max(Math.floor(this.#clock.now()), this.#lastIssue, earlier ?? 0);
@@ -133,19 +128,13 @@ export class Revocations {
     for (const listener of this.#listeners) listener(revocation);
   }
 
-  /**
-   * Calls `listener` with each revocation that is on disk, at least once. Returns a function that
-   * unsubscribes.
-   */
+  /** Calls `listener` with each revocation on disk, at least once, until the result is called. */
   listen(listener: (revocation: Revocation) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /**
-   * Goes through all uids, one per step, and drops revocations of tokens that expired before
-   * `time`. Yields the Rs of obsolete records.
-   */
+  /** Drops tokens that expired before `time`, one uid per step. Yields the Rs of their records. */
   *forget(time: number): Generator<readonly string[], void> {
     for (const [uid, { tokens }] of this.#byUid) {
       const over: string[] = [];

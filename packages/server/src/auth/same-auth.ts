@@ -1,9 +1,6 @@
 import type { Auth } from '@really/protocol';
 
-/**
- * Whether neither a rule nor a script nor another user can tell these tokens apart. Scripts see the
- * order of the members of `data`, too.
- */
+/** Whether no rule, script or user can tell them apart. Scripts see the order in `data`, too. */
 export function isSameAuth(one: Auth, other: Auth): boolean {
   return textOf(one) === textOf(other);
 }

@@ -13,10 +13,7 @@ export interface TokenIdentity {
 /** Characters of a `jti` that is used unchanged. */
 const longestJti = 64;
 
-/**
- * The identity of a token with valid claims. Without a `jti` it is the signed part, since a
- * signature can be encoded in several ways.
- */
+/** Without a `jti` it is the signed part, since a signature can be encoded in several ways. */
 export function identityOf(token: string, uid: string, { jti, iat }: JsonObject): TokenIdentity {
   const issuedAt = typeof iat === 'number' ? Math.round(iat * 1000) : Number.NaN;
   const isTime = Number.isFinite(issuedAt);

@@ -13,10 +13,7 @@ import { isTooLongToMint, type TokenClaims } from './tokens.js';
 const largestData = 4096;
 const longestText = 256;
 
-/**
- * Reads a request for a token (rule AUT4). Null counts as absent. Throws 400 with everything that
- * is wrong.
- */
+/** Rule AUT4. Null counts as absent. Throws 400 with everything that is wrong. */
 export function readTokenRequest(body: JsonObject): TokenClaims {
   const errors: FieldErrors = {};
   const { uid, authType, expires, _r, data, admin } = withoutNulls(body);

@@ -37,7 +37,6 @@ export interface TokenClaims {
 }
 
 export interface TokensOptions {
-  /** Signs and verifies tokens. */
   readonly secret: Uint8Array | string;
   /** Further verification keys: those of others, and former secrets. */
   readonly keys?: readonly VerifyingKey[] | undefined;

@@ -17,9 +17,7 @@ export async function importSecret(secret: Uint8Array, kid?: string): Promise<Ve
   return { algorithm: 'HS256', kid, key };
 }
 
-/**
- * As `importSecret`, for a secret beside the app's own. Throws a `KeyProblem` if it is too short.
- */
+/** As `importSecret`, for a secret beside the app's own. Throws a `KeyProblem` if too short. */
 export async function importFurtherSecret(secret: Uint8Array, kid?: string): Promise<VerifyingKey> {
   if (secret.length < fewestBytes) throw new KeyProblem(`is shorter than ${fewestBytes} bytes`);
   return await importSecret(secret, kid);

@@ -66,10 +66,7 @@ export class RemoteKeys {
     return this.#keys.filter((key) => fits(key, header));
   }
 
-  /**
-   * Fetches again, unless it did so just before. Resolves with whether the keys changed; never
-   * rejects.
-   */
+  /** Fetches, unless it just did. Resolves with whether the keys changed; never rejects. */
   async renew(): Promise<boolean> {
     if (this.#renewal) return await this.#renewal;
     const excess = this.#restedAt - this.#options.platform.clock.monotonic();

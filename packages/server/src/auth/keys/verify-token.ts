@@ -12,10 +12,7 @@ export interface SignedClaims {
   readonly key: VerifyingKey;
 }
 
-/**
- * What a JWT says that is signed by a key of the ring; otherwise `undefined`. `Tokens.verify` checks
- * the rest: times, audience, revocation.
- */
+/** What a JWT says, if a key of the ring signed it. Its times and audience are not checked. */
 export async function verifyToken(token: string, ring: KeyRing): Promise<SignedClaims | undefined> {
   const header = readHeader(token);
   if (!header) return undefined;

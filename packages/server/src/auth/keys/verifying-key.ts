@@ -4,10 +4,7 @@ import type { webcrypto } from 'node:crypto';
 export const algorithms = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export type Algorithm = (typeof algorithms)[number];
 
-/**
- * A key for verifying tokens, with exactly one algorithm, so that a public key cannot be passed off
- * as a shared secret.
- */
+/** A key with exactly one algorithm, so that a public key cannot pass for a shared secret. */
 export interface VerifyingKey {
   readonly algorithm: Algorithm;
   /** Key id; a key without one is tried for tokens with any key id. */
@@ -21,10 +18,7 @@ export interface TokenHeader {
   readonly kid: string | undefined;
 }
 
-/**
- * The algorithm of an `alg`; `undefined` if not supported. RFC 9864 calls the supported EdDSA
- * `Ed25519`.
- */
+/** The supported algorithm of an `alg`. RFC 9864 calls the supported EdDSA `Ed25519`. */
 export function algorithmNamed(alg: unknown): Algorithm | undefined {
   return alg === 'Ed25519' ? 'EdDSA' : algorithms.find((algorithm) => algorithm === alg);
 }
@@ -40,10 +34,7 @@ export function fits({ algorithm, kid }: VerifyingKey, header: TokenHeader): boo
   return kid === undefined || header.kid === undefined || kid === header.kid;
 }
 
-/**
- * A key that cannot be used. The message completes the sentence "it …", and contains nothing of the
- * key.
- */
+/** A key that cannot be used. The message completes "it …", and contains nothing of the key. */
 export class KeyProblem extends Error {
   override readonly name = 'KeyProblem';
 }
