@@ -46,10 +46,6 @@ export class RoomMemberList {
     return this.#version;
   }
 
-  has(id: string): boolean {
-    return this.#entries.has(id);
-  }
-
   /** Whether this member came or changed after the version. */
   isNewer(id: string, version: number): boolean {
     return (this.#entries.get(id)?.changedAt ?? 0) > version;
@@ -75,7 +71,6 @@ export class RoomMemberList {
     });
   }
 
-  /** The list as it is now. */
   get known(): KnownList {
     if (this.#known.version !== this.#version) {
       const members = this.#listed().map((entry) => [entry.member.id, entry] as const);

@@ -3,15 +3,13 @@ import type { Frame } from '../live/push/frame.js';
 import type { PushTarget } from '../live/push-target.js';
 import { ownerOf } from '../queries/owner.js';
 import type { KnownList, RoomMemberList } from './member-list.js';
+import type { RoomTopic } from './room-rights.js';
 
 /** Pushes that may wait until it is known whether they may still be sent. */
 const maxHeld = 64;
 const maxHeldBytes = 256 * 1024;
 
-/**
- * Why nothing may be sent to a membership now: its rights are checked again, or its connection is
- * being resumed.
- */
+/** Why nothing may be sent now: its rights are checked again, or its connection resumes. */
 export type HoldReason = 'rights' | 'resume';
 
 /** A push that waits, and the last response that it waits for. */
@@ -35,9 +33,9 @@ export interface JoinedRoomState {
 
 /** A connection in the room of an object. */
 export class Membership {
+  readonly kind = 'object';
   readonly connection: RoomConnection;
-  /** The object's R, and the names of its collection. */
-  readonly topic: { readonly r: string; readonly names: readonly string[] };
+  readonly topic: RoomTopic;
   /** `undefined`: it only watches. */
   state: JsonObject | undefined;
   /** `undefined` before it is in the room, and when it no longer is. */
@@ -59,18 +57,10 @@ export class Membership {
   /** The push that ends it, which waits for responses. */
   #last: HeldFrame | undefined;
 
-  constructor(
-    connection: RoomConnection,
-    topic: { readonly r: string; readonly names: readonly string[] },
-    state: JsonObject | undefined,
-  ) {
+  constructor(connection: RoomConnection, topic: RoomTopic, state: JsonObject | undefined) {
     this.connection = connection;
     this.topic = topic;
     this.state = state;
-  }
-
-  get kind(): 'object' {
-    return 'object';
   }
 
   /** As of a subscription: whose rights count. */
@@ -210,6 +200,8 @@ export class Membership {
 export class RoomConnection {
   /** How others know it (rule PRS2): random, so that it reveals nothing of the connection-handle. */
   readonly id: string;
+  /** Who pays for it: see `ownerOf`. */
+  readonly owner: string;
   readonly memberships = new Map<string, Membership>();
   /** Those whose rights are checked before they are in their rooms. */
   readonly joining = new Set<Membership>();
@@ -220,28 +212,18 @@ export class RoomConnection {
    * left meanwhile; `ended`: it cannot resume.
    */
   state: 'attached' | 'detached' | 'away' | 'ended' = 'attached';
-  #target: PushTarget | undefined;
+  target: PushTarget | undefined;
   #auth: Auth;
-  #owner: string;
 
   constructor(id: string, target: PushTarget) {
     this.id = id;
-    this.#target = target;
+    this.target = target;
     this.#auth = target.auth;
-    this.#owner = ownerOf(target);
-  }
-
-  get target(): PushTarget | undefined {
-    return this.#target;
+    this.owner = ownerOf(target);
   }
 
   get auth(): Auth {
-    return this.#target?.auth ?? this.#auth;
-  }
-
-  /** Who pays for it: see `ownerOf`. */
-  get owner(): string {
-    return this.#owner;
+    return this.target?.auth ?? this.#auth;
   }
 
   /** Approximate bytes of memory of what is kept to resume it. */
@@ -252,13 +234,13 @@ export class RoomConnection {
   }
 
   attach(target: PushTarget): void {
-    this.#target = target;
+    this.target = target;
     this.state = 'attached';
   }
 
   detach(state: 'detached' | 'ended'): void {
-    if (this.#target) this.#auth = this.#target.auth;
-    this.#target = undefined;
+    if (this.target) this.#auth = this.target.auth;
+    this.target = undefined;
     this.state = state;
   }
 }

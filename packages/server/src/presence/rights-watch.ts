@@ -28,10 +28,7 @@ export interface RightsWatchDeps {
   readonly fail: (membership: Membership, error: ProtocolError) => void;
 }
 
-/**
- * Authorizes those in rooms again when what their rights depend on changes (rule PRS10). Until that is
- * done, nothing is sent to them.
- */
+/** Authorizes again whose rights may have changed (rule PRS10); nothing is sent meanwhile. */
 export class RightsWatch {
   readonly #deps: RightsWatchDeps;
   readonly #byR = new Map<string, Set<Membership>>();

@@ -41,11 +41,6 @@ export class RoomBudget {
     this.#bytes = new RateLimit({ amount: rates.roomBytes, window: second, clock });
   }
 
-  /** Keys with a state. */
-  get size(): number {
-    return this.#sends.size + this.#bytes.size + this.#byOwner.size;
-  }
-
   /** Throws 429 if the connection is in as many rooms as it may be. */
   assertRoom({ memberships, pendingJoins }: RoomConnection): void {
     if (memberships.size + pendingJoins < this.#options.limits.rooms) return;

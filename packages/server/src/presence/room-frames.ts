@@ -7,10 +7,8 @@ import type { KnownList, RoomListChange } from './member-list.js';
 
 /** Rule PRS6. */
 export function changeFrame(r: string, { joined, changed, left, count }: RoomListChange): Frame {
-  return presenceFrame(
-    r,
-    `{"joined":[${joined.join()}],"changed":[${changed.join()}],"left":${JSON.stringify(left)},"count":${count}}`,
-  );
+  const body = `{"joined":[${joined.join()}],"changed":[${changed.join()}],"left":${JSON.stringify(left)},"count":${count}}`;
+  return encodeFrame(presenceText(r, body), undefined, presenceHead);
 }
 
 /** Rule PRS7. It may be large, and is offered at each tick to a socket that takes none. */
@@ -19,10 +17,6 @@ export function listFrame(r: string, { members, count }: KnownList): Frame {
     const texts = Array.from(members.values(), ({ text }) => text);
     return presenceText(r, `{"members":[${texts.join()}],"count":${count}}`);
   }, presenceHead);
-}
-
-function presenceFrame(r: string, body: string): Frame {
-  return encodeFrame(presenceText(r, body), undefined, presenceHead);
 }
 
 const presenceHead = headOf({ evt: 'presence' });

@@ -1,13 +1,11 @@
 import type { Counter, Metrics } from '../platform/metrics.js';
 
-/** Metrics of rooms. */
 export interface RoomMetrics {
   /** By evt. */
   readonly pushes: Counter;
   readonly omitted: Counter;
 }
 
-/** Gauges of rooms. */
 export interface RoomCounts {
   readonly rooms: number;
   readonly members: number;

@@ -44,10 +44,7 @@ export class RoomRegistry {
     return this.#rooms.get(r)?.room;
   }
 
-  /**
-   * Puts it into its room; with a state it appears to the others. Throws 429 beyond a limit, with
-   * nothing changed.
-   */
+  /** Puts it into its room; with a state it appears. Throws 429 beyond a limit, and undoes it. */
   enter(membership: Membership, user: Actor): void {
     const { connection, r, state } = membership;
     const { budget } = this.#deps;

@@ -42,10 +42,7 @@ export class RoomRights {
     return model;
   }
 
-  /**
-   * Throws unless this user may watch the room and, where it is asked for, appear in it: 403, 404, or 410 for a
-   * deleted object.
-   */
+  /** Throws unless one may watch the room, or appear in it: 403, 404, or 410 if it is deleted. */
   async demandWatch(topic: RoomTopic, auth: Auth, appears: boolean): Promise<void> {
     const model = this.model(topic);
     const object = await this.#object(model, topic, auth);
@@ -98,10 +95,7 @@ async function demandOn(rule: Rule, object: StoredObject, auth: Auth): Promise<v
   await demand(rule, { auth, obj: scriptObject(object), r: object.r });
 }
 
-/**
- * Whether a change of the object itself, short of its deletion, can change who may watch its room
- * or appear in it.
- */
+/** Whether an update of the object can change who may watch its room or appear in it. */
 export function dependsOnObject({ access, hooks, fieldRules }: Model): boolean {
   if (hooks.preGet !== undefined || fieldRules.read.length > 0) return true;
   const rules = [access.read, access.subscribe, access.present];

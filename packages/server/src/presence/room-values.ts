@@ -6,7 +6,6 @@ import {
   type JsonObject,
   type JsonValue,
   type SendRequest,
-  setMember,
 } from '@really/protocol';
 import type { Field, Model } from '../model/model.js';
 import { prepareCreate } from '../model/validation/validate.js';
@@ -38,10 +37,7 @@ export class RoomValues {
     model: Model,
     { before, change, path }: { before: JsonObject; change: JsonObject; path: string },
   ): Promise<JsonObject> {
-    const merged: JsonObject = {};
-    for (const source of [before, change]) {
-      for (const [name, value] of Object.entries(source)) setMember(merged, name, value);
-    }
+    const merged = { ...before, ...change };
     for (const [name, value] of Object.entries(change)) if (value === null) delete merged[name];
     this.#assertSize(merged, 'roomState', path);
     const { presence } = model.rooms;
@@ -51,10 +47,7 @@ export class RoomValues {
     return state;
   }
 
-  /**
-   * A message as it is sent. Throws 400 beyond `limits.roomMessage`, 409 `validation.failed` if the model declares
-   * other events or fields.
-   */
+  /** A message as it is sent. Throws 400 beyond `limits.roomMessage`, 409 `validation.failed`. */
   async message(model: Model, body: SendRequest['body']): Promise<SendRequest['body']> {
     this.#assertSize({ ...body }, 'roomMessage', 'body');
     const { events } = model.rooms;

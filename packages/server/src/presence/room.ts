@@ -87,7 +87,6 @@ export class ObjectRoom {
     if (this.isEmpty) this.#cancelTick();
   }
 
-  /** A message of the bus. */
   receive(message: RoomBusMessage): void {
     switch (message.kind) {
       case 'member':
@@ -112,7 +111,6 @@ export class ObjectRoom {
     this.#scheduleTick();
   }
 
-  /** Sends the whole list to one member. */
   sendList(membership: Membership): void {
     membership.isBehind = true;
     this.#enqueueList([membership]);

@@ -78,7 +78,7 @@ export class Rooms {
   /** Closed connections: a command that begins later must not bring them into a room. */
   readonly #gone = new WeakSet<PushTarget>();
   readonly #graceTimers: Deadlines<RoomConnection>;
-  readonly #stopListening: () => void;
+  readonly close: () => void;
 
   constructor(options: RoomsOptions) {
     const { platform } = options;
@@ -101,7 +101,7 @@ export class Rooms {
       ...{ platform, clock: 'monotonic' },
       due: (connection) => this.#goAway(connection),
     });
-    this.#stopListening = options.bus.listen((changes) => this.#watch.receive(changes));
+    this.close = options.bus.listen((changes) => this.#watch.receive(changes));
   }
 
   /**
@@ -265,10 +265,6 @@ export class Rooms {
   /** Resolves when no authorization and no delivery is in progress. */
   async settled(): Promise<void> {
     await this.#inFlight.settled();
-  }
-
-  close(): void {
-    this.#stopListening();
   }
 
   async #joinFirst(target: PushTarget, membership: Membership): Promise<void> {
