@@ -13,7 +13,6 @@ export interface RevocationRecords {
   put(r: string, update: (held: JsonObject | undefined) => JsonObject): Promise<void>;
 }
 
-/** The collection of the records. */
 export const revocationsName = '_revocations';
 
 /** A revocation as it is stored, published over the bus, and passed to listeners. */
@@ -53,7 +52,6 @@ export class Revocations {
     this.#clock = clock;
   }
 
-  /** Revocations in memory. */
   get size(): number {
     return this.#tokens + this.#byUid.size;
   }

@@ -5,7 +5,6 @@ import { readClaims } from './claims.js';
 import { importSecret } from './keys/import-key.js';
 import { KeyRing } from './keys/key-ring.js';
 import type { RemoteKeys } from './keys/remote-keys.js';
-import { verifyToken } from './keys/verify-token.js';
 import type { VerifyingKey } from './keys/verifying-key.js';
 import type { Revocations } from './revocations.js';
 import { identityOf, type TokenIdentity } from './token-identity.js';
@@ -15,7 +14,6 @@ export type TokenRefusal = 'token.missing' | 'token.invalid' | 'token.expired' |
 
 export interface ValidToken {
   readonly auth: Auth;
-  /** Its identity for revocation. */
   readonly token: TokenIdentity;
   /** Milliseconds since the Unix epoch; `undefined`: never. */
   readonly expires: number | undefined;
@@ -92,7 +90,8 @@ export class Tokens {
     if (typeof token !== 'string' || token.length > longestToken) {
       return { ok: false, detail: 'token.invalid' };
     }
-    const signed = await verifyToken(token, await this.#ring);
+    const ring = await this.#ring;
+    const signed = await ring.verify(token);
     if (!signed) return { ok: false, detail: 'token.invalid' };
     const { claims, key } = signed;
     const now = this.#platform.clock.now();

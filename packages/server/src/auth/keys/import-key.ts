@@ -9,6 +9,8 @@ const fewestBits = 2048;
 /** Minimum bytes of a shared secret (RFC 7518, section 3.2). */
 const fewestBytes = 32;
 
+const privateKey = 'is a private key; give the public one, which is all that a server needs';
+
 /** Imports a secret of any length; the caller checks that it is long enough. */
 export async function importSecret(secret: Uint8Array, kid?: string): Promise<VerifyingKey> {
   const kind = { name: 'HMAC', hash: 'SHA-256' };
@@ -25,9 +27,7 @@ export async function importFurtherSecret(secret: Uint8Array, kid?: string): Pro
 
 /** Public keys and certificates of a PEM text. Throws a `KeyProblem`. */
 export async function importPem(text: string, kid?: string): Promise<VerifyingKey[]> {
-  if (/-----BEGIN [^-]*PRIVATE KEY-----/.test(text)) {
-    throw new KeyProblem('is a private key; give the public one, which is all that a server needs');
-  }
+  if (/-----BEGIN [^-]*PRIVATE KEY-----/.test(text)) throw new KeyProblem(privateKey);
   const blocks = text.match(/-----BEGIN ([^-]+)-----[^-]+-----END \1-----/g) ?? [];
   if (blocks.length === 0) throw new KeyProblem('holds no key');
   return await Promise.all(blocks.map(async (pem) => await importPublic(pem, kid)));
@@ -40,10 +40,11 @@ export async function importJwk(jwk: JsonObject, name?: string): Promise<Verifyi
   if (Array.isArray(jwk.key_ops) && !jwk.key_ops.includes('verify')) {
     throw new KeyProblem('is not for verifying');
   }
-  const found =
-    jwk.kty === 'oct'
-      ? await importFurtherSecret(Buffer.from(String(jwk.k), 'base64url'), kid)
-      : await importPublic({ key: publicPart(jwk), format: 'jwk' }, kid);
+  const isSecret = jwk.kty === 'oct';
+  if (!isSecret && jwk.d !== undefined) throw new KeyProblem(privateKey);
+  const found = isSecret
+    ? await importFurtherSecret(Buffer.from(String(jwk.k), 'base64url'), kid)
+    : await importPublic({ key: jwk, format: 'jwk' }, kid);
   if (jwk.alg !== undefined && algorithmNamed(jwk.alg) !== found.algorithm) {
     throw new KeyProblem(`is for ${found.algorithm}, and says that it is for another algorithm`);
   }
@@ -57,13 +58,6 @@ export async function importJwks(value: JsonValue, name?: string): Promise<Verif
   const keys = value.keys.filter((key) => isJsonObject(key));
   if (keys.length === 0) throw new KeyProblem('holds no key');
   return await Promise.all(keys.map(async (key) => await importJwk(key, name)));
-}
-
-function publicPart(jwk: JsonObject): JsonObject {
-  if (jwk.d !== undefined) {
-    throw new KeyProblem('is a private key; give the public one, which is all that a server needs');
-  }
-  return jwk;
 }
 
 type PublicKeySource = Parameters<typeof createPublicKey>[0];

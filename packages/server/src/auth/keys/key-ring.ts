@@ -1,5 +1,21 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import { compactVerify } from 'jose';
 import type { RemoteKeys } from './remote-keys.js';
-import { fits, type TokenHeader, type VerifyingKey } from './verifying-key.js';
+import {
+  algorithmNamed,
+  fits,
+  namesOf,
+  type TokenHeader,
+  type VerifyingKey,
+} from './verifying-key.js';
+
+/** Characters of a key id. */
+const longestKid = 256;
+
+export interface SignedClaims {
+  readonly claims: JsonObject;
+  readonly key: VerifyingKey;
+}
 
 /** All keys that an app's tokens may be signed with: its own, and published ones. */
 export class KeyRing {
@@ -11,14 +27,22 @@ export class KeyRing {
     this.#remote = remote;
   }
 
-  /** The known keys that a token with this header may be signed with. */
-  matching(header: TokenHeader): VerifyingKey[] {
+  /** What a JWT says, if one of the keys signed it. Its times and audience are not checked. */
+  async verify(token: string): Promise<SignedClaims | undefined> {
+    const header = readHeader(token);
+    if (!header) return undefined;
+    const signed = await verifyWith(token, this.#matching(header));
+    if (signed || !(await this.#renewFor(header))) return signed;
+    return await verifyWith(token, this.#matching(header));
+  }
+
+  #matching(header: TokenHeader): VerifyingKey[] {
     const own = this.#own.filter((key) => fits(key, header));
     return [...own, ...this.#remote.flatMap((keys) => keys.matching(header))];
   }
 
   /** Fetches published keys again for this header. Resolves with whether any changed. */
-  async renewFor(header: TokenHeader): Promise<boolean> {
+  async #renewFor(header: TokenHeader): Promise<boolean> {
     if (header.algorithm === 'HS256' || this.#isKnown(header)) return false;
     const renewed = await Promise.all(this.#remote.map(async (keys) => await keys.renew()));
     return renewed.includes(true);
@@ -27,6 +51,53 @@ export class KeyRing {
   /** True if the key id in the header is known: no other key can have signed the token. */
   #isKnown(header: TokenHeader): boolean {
     const { kid } = header;
-    return kid !== undefined && this.matching(header).some((key) => key.kid === kid);
+    return kid !== undefined && this.#matching(header).some((key) => key.kid === kid);
+  }
+}
+
+async function verifyWith(
+  token: string,
+  keys: readonly VerifyingKey[],
+): Promise<SignedClaims | undefined> {
+  for (const verifying of keys) {
+    const { key, algorithm } = verifying;
+    try {
+      const { payload } = await compactVerify(token, key, { algorithms: namesOf(algorithm) });
+      const claims = parseObject(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+      return claims && { claims, key: verifying };
+    } catch {
+      // Not signed by this key, or not a JWT: the next key, if any, gives the same result for the
+      // latter.
+    }
+  }
+  return undefined;
+}
+
+/** The header of a JWT, not verified. */
+export function headerOf(token: string): JsonObject | undefined {
+  const [first = '', , , ...more] = token.split('.', 4);
+  return more.length === 0 ? parseObject(Buffer.from(first, 'base64url').toString()) : undefined;
+}
+
+/**
+ * The part of a header that is needed to verify. `undefined` if it requires anything unsupported:
+ * another algorithm, an extension (`crit`), or an unencoded payload (RFC 7797).
+ */
+function readHeader(token: string): TokenHeader | undefined {
+  const header = headerOf(token);
+  if (!header) return undefined;
+  const { alg, kid, crit, b64 } = header;
+  const algorithm = algorithmNamed(alg);
+  if (!algorithm || crit !== undefined || (b64 !== undefined && b64 !== true)) return undefined;
+  if (kid === undefined) return { algorithm, kid };
+  return typeof kid === 'string' && kid.length <= longestKid ? { algorithm, kid } : undefined;
+}
+
+function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value = JSON.parse(text) as JsonValue;
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
   }
 }

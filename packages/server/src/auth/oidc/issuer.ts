@@ -4,9 +4,8 @@ import type { FetchJson } from '../../platform/fetch-json.js';
 import type { Platform } from '../../platform/platform.js';
 import { isTrustedUrl } from '../../platform/trusted-url.js';
 import { isFor } from '../claims.js';
-import { KeyRing } from '../keys/key-ring.js';
+import { headerOf, KeyRing } from '../keys/key-ring.js';
 import { RemoteKeys, type RemoteKeysOptions } from '../keys/remote-keys.js';
-import { headerOf, verifyToken } from '../keys/verify-token.js';
 import { longestToken } from '../tokens.js';
 
 /** An issuer of ID tokens, as configured in `auth.oidc`. */
@@ -67,7 +66,7 @@ export class Issuer {
     if (this.#keys.size === 0) await this.#keys.renew();
     if (this.#keys.size === 0)
       throw fail('server.unavailable', undefined, { meta: { retryAfter } });
-    const signed = isIdToken(idToken) ? await verifyToken(idToken, this.#ring) : undefined;
+    const signed = isIdToken(idToken) ? await this.#ring.verify(idToken) : undefined;
     if (!signed) return { ok: false, problem: 'token.invalid' };
     const { claims } = signed;
     const now = this.#platform.clock.now();
