@@ -1,4 +1,3 @@
-import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
 import { Deadlines } from '../platform/scheduling/deadlines.js';
 import { InputQuota } from './dispatch/input-quota.js';
@@ -33,44 +32,16 @@ export interface SharedGatewayDeps {
 }
 
 /** What an app's connections, streams and routes share; each holds one reference to it. */
-export interface AppDeps
-  extends Omit<GatewayOptions, 'metrics'>,
-    ReturnType<typeof ratesOf>,
-    ReturnType<typeof timersOf> {
-  readonly limits: Limits;
-  readonly metrics: GatewayMetrics;
-  readonly draining: () => boolean;
-  readonly addresses: ClientAddresses;
+export type AppDeps = Readonly<ReturnType<typeof appDeps>>;
 
-  /** Turns within a tick of the event loop. */
-  readonly tickQuota: TickQuota;
-  readonly inputQuota: InputQuota;
-  /** When bodies of HTTP requests are parsed. */
-  readonly bodyTurns: RequestTurns;
-  readonly pricedResponses: PricedResponses;
-
-  readonly count: ConnectionCount;
-  readonly connections: Connections;
-  readonly unread: UnreadInput;
-  readonly egress: Egress;
-
-  readonly activeTokens: ActiveTokens;
-  /** All state kept for dropped clients. */
-  readonly resumable: ResumableEntries;
-  readonly resumableSessions: ResumableSessions;
-}
-
-export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps): AppDeps {
+export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps) {
   const { config, platform, budgets, live, rooms, revocations, settle } = options;
   const { limits } = config;
   const metrics = new GatewayMetrics(options.metrics);
   const egress = new Egress({ limit: limits.outputBuffer, metrics, total: shared.output });
   const activeTokens = new ActiveTokens(revocations);
-  const resumable = new ResumableEntries({
-    limits,
-    window: config.resumeWindow,
-    ...{ budgets, platform },
-  });
+  const window = config.resumeWindow;
+  const resumable = new ResumableEntries({ limits, window, budgets, platform });
   budgets.counted('limits.revokedTokens', () => revocations.tokens);
   const resume = { metrics: options.metrics, activeTokens, resumable, live, rooms };
   return {
@@ -80,10 +51,11 @@ export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps): App
     // A single app has no other app to leave ticks to.
     tickQuota: new TickQuota(shared.alone ? Number.POSITIVE_INFINITY : limits.messagesPerTick),
     inputQuota: new InputQuota(limits.bytesPerTick),
+    /** When bodies of HTTP requests are parsed. */
     bodyTurns: new RequestTurns(platform.clock),
     pricedResponses: new PricedResponses(limits.bytesPerTick, platform),
     count: new ConnectionCount(limits, shared.node),
-    connections: new Connections({ platform, egress, settle }),
+    connections: new Connections(platform, egress, settle),
     unread: new UnreadInput(budgets, limits.input),
     resumableSessions: new ResumableSessions(resume),
     ...timersOf(platform),

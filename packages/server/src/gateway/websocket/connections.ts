@@ -14,13 +14,6 @@ export interface OpenConnection {
   terminate(): void;
 }
 
-export interface ConnectionsOptions {
-  readonly platform: Platform;
-  readonly egress: Egress;
-  /** Resolves when all commits are pushed. */
-  readonly settle?: (() => Promise<void>) | undefined;
-}
-
 /** Milliseconds between checks whether everything is done. */
 const pollInterval = 5;
 
@@ -32,11 +25,16 @@ const shares = { backlog: 0.3, inFlight: 0.55, pushes: 0.65 };
 
 /** All connections of a gateway, and their shutdown. */
 export class Connections {
-  readonly #options: ConnectionsOptions;
+  readonly #platform: Platform;
+  readonly #egress: Egress;
+  readonly #settle: (() => Promise<void>) | undefined;
   readonly #all = new Set<OpenConnection>();
 
-  constructor(options: ConnectionsOptions) {
-    this.#options = options;
+  /** `settle`: resolves when all commits are pushed. */
+  constructor(platform: Platform, egress: Egress, settle?: () => Promise<void>) {
+    this.#platform = platform;
+    this.#egress = egress;
+    this.#settle = settle;
   }
 
   get size(): number {
@@ -46,7 +44,7 @@ export class Connections {
   /** Output bytes waiting for slow connections. */
   get waitingBytes(): number {
     let bytes = 0;
-    if (this.#options.egress.congested === 0) return bytes;
+    if (this.#egress.congested === 0) return bytes;
     for (const connection of this.#all) if (connection.congested) bytes += connection.waitingBytes;
     return bytes;
   }
@@ -64,7 +62,7 @@ export class Connections {
    * off the rest at `deadline` (monotonic clock).
    */
   async shutDown(deadline: number): Promise<void> {
-    const begun = this.#options.platform.clock.monotonic();
+    const begun = this.#platform.clock.monotonic();
     const after = (share: number) => begun + share * (deadline - begun);
     for (const connection of this.#all) connection.finish();
     let busy = [...this.#all];
@@ -75,15 +73,15 @@ export class Connections {
     await this.#until(after(shares.backlog), idle);
     for (const connection of busy) connection.dropBacklog();
     await this.#until(after(shares.inFlight), idle);
-    await this.#withTime(after(shares.pushes), this.#options.settle?.() ?? Promise.resolve());
-    this.#options.egress.flush();
+    await this.#withTime(after(shares.pushes), this.#settle?.() ?? Promise.resolve());
+    this.#egress.flush();
     for (const connection of [...this.#all]) connection.close(closeCodes.goingAway);
     await this.#until(deadline, () => this.#all.size === 0);
     for (const connection of [...this.#all]) connection.terminate();
   }
 
   async #until(deadline: number, done: () => boolean): Promise<void> {
-    const { clock, timers } = this.#options.platform;
+    const { clock, timers } = this.#platform;
     while (!done() && clock.monotonic() < deadline) {
       await new Promise<void>((resolve) => {
         timers.after(pollInterval, resolve);
@@ -92,7 +90,7 @@ export class Connections {
   }
 
   async #withTime(deadline: number, work: Promise<void>): Promise<void> {
-    const { clock, timers } = this.#options.platform;
+    const { clock, timers } = this.#platform;
     await new Promise<void>((resolve) => {
       const late = timers.after(Math.max(0, deadline - clock.monotonic()), resolve);
       const end = () => {
