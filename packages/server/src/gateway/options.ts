@@ -118,12 +118,10 @@ export interface GatewayOptions {
   readonly commands: CommandSet;
   readonly live: GatewayLive;
   readonly rooms: GatewayRooms;
-  /** The current models. */
   readonly models: () => ModelSet;
   readonly tokens: Pick<Tokens, 'verify' | 'mint'>;
   /** `undefined`: no signup or login. */
   readonly accounts?: Accounts | undefined;
-  /** Migrates every object of the app. */
   readonly migrate?: ((report: (event: MigrationEvent) => void) => Promise<void>) | undefined;
   /** `undefined`: no dead letters. */
   readonly deadLetters?: DeadLetters | undefined;
@@ -133,7 +131,6 @@ export interface GatewayOptions {
   readonly issuers: readonly Issuer[];
   readonly config: GatewayConfig;
   readonly metrics: Metrics;
-  /** The memory budgets of the app. */
   readonly budgets: Budgets;
   readonly log: Log;
   readonly platform: Platform;
@@ -145,7 +142,6 @@ export interface GatewayOptions {
   readonly settle?: (() => Promise<void>) | undefined;
 }
 
-/** The server and its apps. */
 export interface ServerGatewayOptions {
   readonly config: ServerConfig;
   readonly apps: readonly GatewayOptions[];

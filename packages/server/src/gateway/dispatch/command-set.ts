@@ -30,7 +30,6 @@ export interface CommandSet<R extends CommandRequest = CommandRequest> {
   run(call: CommandCall, request: R): Promise<Reply>;
 }
 
-/** The commands on the objects of an app. */
 export function objectCommands(services: Services): CommandSet<ObjectRequest> {
   const { keyLength, pathDepth } = services.limits;
   const limits = { ...defaultRequestLimits, keyLength, pathDepth };

@@ -44,7 +44,6 @@ export class InputQuota {
     this.#nextTick = new NextTick(() => this.#next(), schedule);
   }
 
-  /** Sockets waiting for the next tick. */
   get waiting(): number {
     return this.#waiting.size;
   }

@@ -1,7 +1,6 @@
 import type { Platform, Timer } from '../../platform/platform.js';
 import { FairQueue } from '../../platform/scheduling/fair-queue.js';
 
-/** Pays for responses. */
 export interface Payer {
   /** Time of the monotonic clock from which it may spend again; may be in the past. */
   readonly roomAt: number;

@@ -27,7 +27,6 @@ export class ResponseQuota {
     this.#nextTick = new NextTick(() => this.#next(), schedule);
   }
 
-  /** Responses waiting for a later tick. */
   get waiting(): number {
     return this.#waiting.size;
   }

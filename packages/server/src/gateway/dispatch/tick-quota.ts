@@ -24,7 +24,6 @@ export class TickQuota {
     this.#nextTick = new NextTick(() => this.#begin(), schedule);
   }
 
-  /** Connections and requests waiting for the next tick. */
   get waiting(): number {
     return this.#waiting.size;
   }

@@ -1,9 +1,7 @@
+import type { Limits } from '../../platform/limits.js';
 import { networkOf } from '../server/address-network.js';
 
-interface ConnectionLimits {
-  readonly connections: number;
-  readonly connectionsPerAddress: number;
-}
+type ConnectionLimits = Pick<Limits, 'connections' | 'connectionsPerAddress'>;
 
 /** Counts the connections of a node, over all its apps. */
 export class NodeCount {

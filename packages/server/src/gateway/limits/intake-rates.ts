@@ -22,26 +22,6 @@ const fewKeys = 1024;
 /** Milliseconds between the turns of those who wait for the same rate. */
 const turnTime = 1 / 8;
 
-/** Price of a ping, a pong, or a message before `initialize` on top of its bytes, in bytes. */
-export const controlPrice = 1024;
-
-/**
- * Price of a byte of the headers of needless fragments, on top of that byte: a frame without payload
- * takes as long as 40 bytes of a message, and has six.
- */
-export const headerPrice = 8;
-
-/** Minimum price of a millisecond of parsing, in bytes: some messages are built to be slow. */
-export const bytesPerMillisecond = 64 * 1024;
-
-/** Bytes of a message that are parsed in a millisecond at least, on a slow machine. */
-export const slowest = 1024;
-
-/** Price of a member beyond the free ones of a message: checking and storing it takes longer than its bytes show. */
-export const bytesPerMember = 1024;
-/** A batch of a thousand objects with ten fields each pays only for its bytes and its commands. */
-export const freeMembers = 10_000;
-
 /**
  * Bytes received from a uid, address or socket. They are charged after they have arrived, so the
  * excess becomes debt; nothing more is read until it is paid off.

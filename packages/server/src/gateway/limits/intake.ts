@@ -1,12 +1,18 @@
-import {
-  bytesPerMember,
-  bytesPerMillisecond,
-  controlPrice,
-  freeMembers,
-  type IntakeBucket,
-  type IntakeRates,
-  slowest,
-} from './intake-rates.js';
+import type { IntakeBucket, IntakeRates } from './intake-rates.js';
+
+/** Price of a ping, a pong, or a message before `initialize` on top of its bytes, in bytes. */
+const controlPrice = 1024;
+
+/** Minimum price of a millisecond of parsing, in bytes: some messages are built to be slow. */
+const bytesPerMillisecond = 64 * 1024;
+
+/** Bytes of a message that are parsed in a millisecond at least, on a slow machine. */
+const slowest = 1024;
+
+/** Price of a member beyond the free ones: to check and store it takes longer than its bytes. */
+const bytesPerMember = 1024;
+/** A batch of a thousand objects with ten fields each pays only for its bytes and its commands. */
+const freeMembers = 10_000;
 
 export interface ParsingCost {
   readonly bytes: number;

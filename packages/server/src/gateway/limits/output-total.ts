@@ -36,7 +36,6 @@ const pollInterval = 1000;
 /** Fraction of the limit to go down to, so that not every further byte ends a holder. */
 const targetFill = 7 / 8;
 
-/** What is known of one holder's output. */
 interface HeldOutput {
   /** The last buffers written that may still wait, oldest first. */
   readonly buffers: Buffer[];
@@ -181,7 +180,6 @@ export class OutputTotal {
   }
 }
 
-/** One holder's part of the waiting output. */
 interface OutputShare {
   readonly holder: OutputHolder;
   readonly holding: HeldOutput;

@@ -14,7 +14,6 @@ export const worthCounting = 16 * 1024;
 /** Memory overhead of a piece of input, in bytes. */
 export const perPiece = 256;
 
-/** The input held for one address. */
 class NetworkInput {
   readonly held = new Map<InputHolder, number>();
   sum = 0;

@@ -108,7 +108,11 @@ export class PushBuffer {
     const { resumePushes, resumeBytes } = this.#limits;
     this.#finals.push({ number: this.#total, push });
     this.#finalBytes += push.bytes.length;
-    if (this.#finals.length > resumePushes || this.#finalBytes > resumeBytes) this.#forgetFinal();
+    if (this.#finals.length <= resumePushes && this.#finalBytes <= resumeBytes) return;
+    const first = this.#finals.shift();
+    if (!first) return;
+    this.#finalsDroppedUpTo = first.number;
+    this.#finalBytes -= first.push.bytes.length;
   }
 
   /** Half of them at once, so that a push does not cost a shift. Their replay points stay. */
@@ -121,12 +125,5 @@ export class PushBuffer {
     if (points.length > this.#limits.resumePushes * pointsPerFrame) {
       this.#replayPoints = points.slice(Math.ceil(points.length / 2));
     }
-  }
-
-  #forgetFinal(): void {
-    const first = this.#finals.shift();
-    if (!first) return;
-    this.#finalsDroppedUpTo = first.number;
-    this.#finalBytes -= first.push.bytes.length;
   }
 }

@@ -69,7 +69,6 @@ export class Egress {
     this.#next = new NextTick(() => this.#writeSome(largePerTick), options.schedule);
   }
 
-  /** Called by socket writers that have something to write. */
   schedule(writer: EgressTarget): void {
     this.#dirty.push(writer);
     this.#next.request();

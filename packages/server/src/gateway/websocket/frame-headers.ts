@@ -1,4 +1,8 @@
-import { headerPrice } from '../limits/intake-rates.js';
+/**
+ * Price of a byte of the headers of needless fragments, on top of that byte: a frame without payload
+ * takes as long as 40 bytes of a message, and has six.
+ */
+const headerPrice = 8;
 
 /** Of a client's frame without payload, with its mask. */
 const shortHeader = 6;

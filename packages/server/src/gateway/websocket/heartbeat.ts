@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import type { AppDeps } from '../app-deps.js';
 import { OutputProgress } from '../limits/output-pace.js';
 
-/** The client that is pinged. */
 export interface HeartbeatClient {
   /** The socket is not read, for another reason than that the client reads too slowly. */
   readonly isLeftUnread: boolean;
@@ -44,7 +43,6 @@ export class Heartbeat {
     this.#setTimer();
   }
 
-  /** Something arrived. */
   heard(): void {
     this.#isHeard = true;
   }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '@really/protocol';
+import type { Limits } from '../../platform/limits.js';
 import type { Clock } from '../../platform/platform.js';
 import type { Intake } from '../limits/intake.js';
 
@@ -30,12 +31,7 @@ export type ParsedMessage =
 export type JsonLimitProblem = 'too.deep' | 'key.too.long';
 
 /** Rule LIM8. */
-export interface JsonLimits {
-  /** Levels of objects and lists, including the message itself. */
-  readonly depth: number;
-  /** Characters of a member's name. */
-  readonly keyLength: number;
-}
+export type JsonLimits = Pick<Limits, 'depth' | 'keyLength'>;
 
 /** Size in bytes from which the time to parse a message is measured. */
 export const worthTiming = 1024;
@@ -96,7 +92,6 @@ function readJson(bytes: Buffer): unknown {
 
 /** Checks and counts everything in a message. */
 class JsonCheck {
-  /** Members of all objects seen. */
   members = 0;
   /** Lists and objects. */
   #containers = 0;

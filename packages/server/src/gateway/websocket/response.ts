@@ -49,7 +49,6 @@ export const fixedFrames = {
   tokenExpired: frameOf('{"evt":"token-expired"}'),
 };
 
-/** A ping without a payload. */
 export const pingFrame = Buffer.from([0x89, 0]);
 
 /** The pong for a ping: the same payload, at most 125 bytes (RFC 6455, section 5.5.3). */
