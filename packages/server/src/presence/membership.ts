@@ -205,7 +205,6 @@ export class RoomConnection {
   readonly memberships = new Map<string, Membership>();
   /** Those whose rights are checked before they are in their rooms. */
   readonly joining = new Set<Membership>();
-  /** Joins in progress. */
   pendingJoins = 0;
   /**
    * `attached`: it has a socket; `detached`: its members wait for it to resume; `away`: they have

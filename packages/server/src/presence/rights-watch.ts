@@ -50,9 +50,8 @@ export class RightsWatch {
 
   /** From before it is authorized first, so that no change is missed. */
   add(membership: Membership): void {
-    const known = this.#byR.get(membership.r);
-    if (known) known.add(membership);
-    else this.#byR.set(membership.r, new Set([membership]));
+    const known = this.#byR.get(membership.r) ?? new Set();
+    this.#byR.set(membership.r, known.add(membership));
     this.#lookups.add(membership);
   }
 
@@ -166,9 +165,8 @@ export class RightsWatch {
     for (const membership of memberships) {
       const { rightsVersion } = membership;
       const key = this.#audienceOf(membership);
-      const audience = audiences.get(key);
-      if (audience) audience.set(membership, rightsVersion);
-      else audiences.set(key, new Map([[membership, rightsVersion]]));
+      const audience = audiences.get(key) ?? new Map<Membership, number>();
+      audiences.set(key, audience.set(membership, rightsVersion));
       yield;
     }
     return audiences.values();

@@ -13,16 +13,14 @@ export interface RoomCounts {
 }
 
 export function roomMetrics(metrics: Metrics, read: () => RoomCounts): RoomMetrics {
-  metrics.observe('really_rooms', 'Rooms of objects that somebody watches.', () => read().rooms);
-  metrics.observe(
-    'really_room_watchers',
-    'Connections in rooms, once for each room.',
-    () => read().watchers,
-  );
-  metrics.observe(
+  const gauge = (name: string, help: string, of: keyof RoomCounts) =>
+    metrics.observe(name, help, () => read()[of]);
+  gauge('really_rooms', 'Rooms of objects that somebody watches.', 'rooms');
+  gauge('really_room_watchers', 'Connections in rooms, once for each room.', 'watchers');
+  gauge(
     'really_room_members',
     'Connections in rooms that appear there as members, once for each room.',
-    () => read().members,
+    'members',
   );
   return {
     pushes: metrics.counter('really_room_pushes_total', 'Pushes of rooms, by their evt.', ['evt']),

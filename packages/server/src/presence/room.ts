@@ -1,6 +1,7 @@
 import type { RoomBusMessage, RoomSending } from '../bus/room-bus.js';
 import type { Frame } from '../live/push/frame.js';
 import type { Timer, Timers } from '../platform/platform.js';
+import type { InFlight } from '../platform/scheduling/in-flight.js';
 import type { Steps, TickSlice } from '../platform/scheduling/tick-slice.js';
 import { type KnownList, RoomMemberList } from './member-list.js';
 import type { Membership } from './membership.js';
@@ -23,11 +24,9 @@ export interface RoomDeps {
   readonly timers: Timers;
   readonly slice: TickSlice;
   readonly metrics: RoomMetrics;
-  /** Counts work until it is done. */
-  readonly during: (work: Promise<void> | undefined) => void;
+  readonly inFlight: InFlight;
 }
 
-/** A push to several members. */
 interface Delivery {
   readonly evt: string;
   readonly members: readonly Membership[];
@@ -188,7 +187,8 @@ export class ObjectRoom {
     this.#queue.push({ evt, members, deliver });
     if (this.#isDelivering) return;
     this.#isDelivering = true;
-    this.#deps.during(this.#deps.slice.run(this.#deliverAll()));
+    const { inFlight, slice } = this.#deps;
+    inFlight.during(slice.run(this.#deliverAll()));
   }
 
   /** One push after the other, so that each member gets them in order. */

@@ -46,7 +46,6 @@ export interface RoomsOptions {
   readonly publicData: readonly string[];
 }
 
-/** The response to a join. */
 export interface JoinedRoom {
   readonly body: JsonObject;
   /** Call when the response is queued: from then on pushes may follow. */
@@ -89,9 +88,14 @@ export class Rooms {
     this.#budget = new RoomBudget({ ...options, clock });
     const slice = new TickSlice(clock);
     this.#registry = new RoomRegistry({
-      ...{ roomBus: options.roomBus, budget: this.#budget, timers, slice },
+      ...{
+        roomBus: options.roomBus,
+        budget: this.#budget,
+        inFlight: this.#inFlight,
+        timers,
+        slice,
+      },
       metrics: roomMetrics(options.metrics, () => this.#registry.counts),
-      during: (work) => this.#inFlight.during(work),
     });
     this.#watch = new RightsWatch({
       ...{ ...options, rights: this.#rights, inFlight: this.#inFlight, slice },
