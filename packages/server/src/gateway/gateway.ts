@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { AppGateway } from './app-gateway.js';
@@ -97,13 +98,8 @@ class ServerGateway implements Gateway {
 
   async listen(port: number, host: string): Promise<{ url: string; port: number }> {
     const server = this.#server;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port, host, backlog: acceptBacklog }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
+    server.listen({ port, host, backlog: acceptBacklog });
+    await once(server, 'listening');
     const { address, port: bound } = server.address() as AddressInfo;
     const scheme = this.#options.config.tls ? 'https' : 'http';
     return { url: `${scheme}://${reachable(address)}:${bound}`, port: bound };
