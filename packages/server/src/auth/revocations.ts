@@ -146,11 +146,8 @@ export class Revocations {
   }
 
   #of(uid: string): RevokedTokens {
-    let revoked = this.#byUid.get(uid);
-    if (!revoked) {
-      revoked = { before: undefined, tokens: undefined };
-      this.#byUid.set(uid, revoked);
-    }
+    const revoked = this.#byUid.get(uid) ?? { before: undefined, tokens: undefined };
+    this.#byUid.set(uid, revoked);
     return revoked;
   }
 

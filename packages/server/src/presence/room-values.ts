@@ -67,11 +67,8 @@ export class RoomValues {
     fields: ReadonlyMap<string, Field>,
     value: JsonObject,
   ): Promise<JsonObject> {
-    let known = this.#models.get(fields);
-    if (!known) {
-      known = { ...model, fields };
-      this.#models.set(fields, known);
-    }
+    const known = this.#models.get(fields) ?? { ...model, fields };
+    this.#models.set(fields, known);
     const { data, errors } = await prepareCreate(known, value, { now: this.#deps.clock.now() });
     if (Object.keys(errors).length > 0) throw fail('validation.failed', errors as FieldErrors);
     return data;

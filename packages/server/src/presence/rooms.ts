@@ -86,19 +86,13 @@ export class Rooms {
     this.#rights = new RoomRights(options);
     this.#values = new RoomValues({ ...options, clock });
     this.#budget = new RoomBudget({ ...options, clock });
-    const slice = new TickSlice(clock);
+    const shared = { inFlight: this.#inFlight, slice: new TickSlice(clock) };
     this.#registry = new RoomRegistry({
-      ...{
-        roomBus: options.roomBus,
-        budget: this.#budget,
-        inFlight: this.#inFlight,
-        timers,
-        slice,
-      },
+      ...{ ...options, ...shared, budget: this.#budget, timers },
       metrics: roomMetrics(options.metrics, () => this.#registry.counts),
     });
     this.#watch = new RightsWatch({
-      ...{ ...options, rights: this.#rights, inFlight: this.#inFlight, slice },
+      ...{ ...options, ...shared, rights: this.#rights },
       fail: (membership, error) => this.#fail(membership, error),
     });
     this.#graceTimers = new Deadlines({
