@@ -33,10 +33,7 @@ interface Delivery {
   readonly deliver: (member: Membership) => void;
 }
 
-/**
- * The room of an object on this node: who is in it, and who watches here. Gathers changes for a tick
- * of `roomTick` and pushes them to every watcher.
- */
+/** An object's room on this node: gathers changes for a tick, and pushes them to every watcher. */
 export class ObjectRoom {
   readonly r: string;
   readonly list = new RoomMemberList();

@@ -2,19 +2,13 @@ import { NextTick } from '../../platform/scheduling/next-tick.js';
 
 /** A socket that messages are read from. */
 export interface InputSource {
-  /**
-   * Managed by `InputQuota`: the last tick it took part in, and what is left of its own share
-   * there.
-   */
+  /** Kept by `InputQuota`: the last tick it took part in, and what is left of its share there. */
   tick: number;
   quotaLeft: number;
   proceed(): void;
 }
 
-/**
- * Each socket's own share is this fraction of the bytes of a tick, until all together have taken
- * twice the bytes.
- */
+/** A socket's own share is this fraction of a tick's bytes, until all have taken twice the bytes. */
 const ownShare = 64;
 
 /** Minimum cost of a message, in bytes. */

@@ -22,10 +22,7 @@ export interface ParsingCost {
   readonly members: number;
 }
 
-/**
- * Charges the input of one socket or HTTP request to its uid and its address; before a socket is
- * initialized, to the socket and its address.
- */
+/** Charges input to its uid and address; before a socket is initialized, to it and its address. */
 export class Intake {
   readonly #rates: IntakeRates;
   readonly #ofAddress: IntakeBucket;

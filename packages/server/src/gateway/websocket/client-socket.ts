@@ -11,10 +11,7 @@ export interface SocketEvents {
   received(data: Buffer, isBinary: boolean): void;
   pinged(payload: Buffer): void;
   ponged(payload: Buffer): void;
-  /**
-   * The closing handshake begins, on either side: the last chance to send anything. `code`: of the
-   * close frame, 1005 without one.
-   */
+  /** The handshake begins, on either side: the last chance to send. `code`: 1005 without one. */
   closing(code: number): void;
   /** The close frame is queued. */
   closeSent(): void;

@@ -18,10 +18,7 @@ export interface SocketWriterOwner {
   readonly address: string;
   /** Less than half the limit waits again. */
   onDrain(): void;
-  /**
-   * The socket has to be closed: too much waits for it, and what was queued is dropped; or too much
-   * waits for all sockets together, and this one holds the most.
-   */
+  /** Too much waits for it, or for all sockets, of which it holds the most: it has to be closed. */
   giveUp(): void;
 }
 
