@@ -27,6 +27,7 @@ const done: ScriptResult = {
 async function runEntry(results: readonly (ScriptResult | HookPause)[], refusals = 0) {
   const app = await testApp({
     models: { notes: 'version: 1\nfields: {}', records: 'version: 1\nfields: {}' },
+    limits: { hookAttempts: 1 },
   });
   const refused: string[] = [];
   let executions = 0;
@@ -58,9 +59,7 @@ async function runEntry(results: readonly (ScriptResult | HookPause)[], refusals
   const ports = { log: silentLog, metrics: noMetrics, bus: app.bus };
   const bounds = { limit: 10, age: 1_000_000 };
   const deadLetters = new DeadLetters({ ...ports, store, objects, platform, ...bounds });
-  const outbox = new Outbox({
-    ...{ ...ports, services, deadLetters, deliveries: () => [], attempts: 1 },
-  });
+  const outbox = new Outbox({ ...ports, services, deadLetters, deliveries: () => [] });
   await objects.writeAll([requestOf(entryWrite(`/_outbox/${objects.newId()}`, entry))]);
   outbox.start();
   await expect

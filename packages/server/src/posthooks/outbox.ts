@@ -29,7 +29,6 @@ export interface HookQueuePorts {
 export interface OutboxOptions extends HookQueuePorts {
   /** Creates the deliveries of an event, one for each endpoint that wants it. */
   readonly deliveries: (event: HookEvent) => WriteRequest[];
-  readonly attempts: number;
 }
 
 const concurrency = 16;
@@ -54,8 +53,8 @@ export class Outbox {
   readonly #queue: JobQueue;
 
   constructor(options: OutboxOptions) {
-    const { services, bus, log, metrics, deadLetters, attempts } = options;
-    const { store, objects, platform } = services;
+    const { services, bus, log, metrics, deadLetters } = options;
+    const { store, objects, platform, limits } = services;
     this.#options = options;
     const contexts = new PrivilegedContexts(services, log);
     this.#reads = new HookReads(contexts.ofHook(0));
@@ -69,7 +68,7 @@ export class Outbox {
       scope: { names: [outbox], parents: [] },
       orderingKey: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
       ownerOf: ({ data }) => jobOwner(data),
-      retry: { delays, jitter: 0.5, attempts },
+      retry: { delays, jitter: 0.5, attempts: limits.hookAttempts },
       run: (job) => this.#run(job),
       report: (_, { kind }) => runs.add(1, outcomes[kind]),
       moveToDeadLetters: async (job, why) => {
@@ -88,18 +87,18 @@ export class Outbox {
     metrics.observe(
       'really_post_hooks_pending',
       'Runs of post hooks that wait or are in progress.',
-      () => {
-        return this.#queue.pending;
-      },
+      () => this.#queue.pending,
     );
-    metrics.observe('really_post_hooks_running', 'Post hooks that are running.', () => {
-      return this.#queue.working;
-    });
+    metrics.observe(
+      'really_post_hooks_running',
+      'Post hooks that are running.',
+      () => this.#queue.working,
+    );
   }
 
   /** See `DurableQueue.isFullFor`. */
-  isFullFor(owner: string, limit: number): boolean {
-    return this.#queue.isFullFor(owner, limit);
+  isFullFor(owner: string): boolean {
+    return this.#queue.isFullFor(owner, this.#options.services.limits.outbox);
   }
 
   start(): void {

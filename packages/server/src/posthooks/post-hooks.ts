@@ -1,24 +1,10 @@
 import { DeadLetters } from '../jobs/dead-letters.js';
 import { type HookQueuePorts, Outbox } from './outbox.js';
-import type { WebhookLimits } from './webhooks/deliveries.js';
 import type { WebhookEndpoint } from './webhooks/webhook-endpoint.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 export interface PostHooksOptions extends Omit<HookQueuePorts, 'deadLetters'> {
   readonly endpoints: readonly WebhookEndpoint[];
-  readonly limits: PostHookLimits;
-}
-
-export interface PostHookLimits {
-  /** Attempts of a post hook until it is given up. */
-  readonly attempts: number;
-  /** Maximum runs that wait. */
-  readonly outbox: number;
-  readonly webhooks: WebhookLimits;
-  /** Maximum dead letters. */
-  readonly deadLetters: number;
-  /** Milliseconds that a dead letter is kept. */
-  readonly deadLetterAge: number;
 }
 
 /** All work of an app that runs after its commits. */
@@ -26,31 +12,26 @@ export class PostHooks {
   readonly deadLetters: DeadLetters;
   readonly #outbox: Outbox;
   readonly #webhooks: Webhooks;
-  readonly #limits: PostHookLimits;
 
-  constructor({ services, bus, log, metrics, endpoints, limits }: PostHooksOptions) {
-    const { store, objects, platform } = services;
-    this.#limits = limits;
+  constructor({ endpoints, ...ports }: PostHooksOptions) {
+    const { services, log, metrics } = ports;
+    const { store, objects, platform, limits } = services;
     this.deadLetters = new DeadLetters({
       ...{ store, objects, platform, log, metrics },
       limit: limits.deadLetters,
       age: limits.deadLetterAge,
     });
     const { deadLetters } = this;
-    this.#webhooks = new Webhooks({
-      ...{ endpoints, services, bus, log, metrics, deadLetters },
-      limits: limits.webhooks,
-    });
+    this.#webhooks = new Webhooks({ ...ports, deadLetters, endpoints });
     this.#outbox = new Outbox({
-      ...{ services, bus, log, metrics, deadLetters },
-      attempts: limits.attempts,
+      ...{ ...ports, deadLetters },
       deliveries: (event) => this.#webhooks.writesOf(event),
     });
   }
 
   /** True while too many runs wait to accept more of this owner. */
   isFullFor(owner: string): boolean {
-    return this.#outbox.isFullFor(owner, this.#limits.outbox);
+    return this.#outbox.isFullFor(owner);
   }
 
   /** Begins with what an earlier run of the server left; does not wait. */

@@ -7,7 +7,6 @@ import {
   rates,
 } from '../../platform/limits.js';
 import type { Metrics } from '../../platform/metrics.js';
-import type { PostHookLimits } from '../../posthooks/post-hooks.js';
 import type { Values } from './config-keys.js';
 
 /** The current limits. */
@@ -24,23 +23,6 @@ function below<Prefix extends string, Name extends string>(
   const names = Object.keys(declared) as Name[];
   const entries = names.map((name) => [name, values[`${prefix}.${name}`]] as const);
   return Object.fromEntries(entries) as Record<Name, number>;
-}
-
-/** Limits of post hooks. */
-export function postHookLimitsOf(values: Values): PostHookLimits {
-  return {
-    attempts: values['limits.hookAttempts'],
-    outbox: values['limits.outbox'],
-    webhooks: {
-      attempts: values['limits.webhookAttempts'],
-      age: values['limits.webhookAge'],
-      timeout: values['limits.webhookTime'],
-      concurrency: values['limits.webhooksAtOnce'],
-      pending: values['limits.webhookEvents'],
-    },
-    deadLetters: values['limits.deadLetters'],
-    deadLetterAge: values['limits.deadLetterAge'],
-  };
 }
 
 /**

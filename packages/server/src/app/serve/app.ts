@@ -24,7 +24,7 @@ import { pageKeyOf } from '../../queries/page-tokenizer.js';
 import { QueryLimiter } from '../../queries/query-limiter.js';
 import type { Store } from '../../store/store.js';
 import type { Config } from '../config/config-definition.js';
-import { exportLimits, limitsOf, postHookLimitsOf, ratesOf } from '../config/config-limits.js';
+import { exportLimits, limitsOf, ratesOf } from '../config/config-limits.js';
 import { secretOf } from '../config/secret.js';
 import { allStarted, started } from '../start-error.js';
 import type { AppPorts } from './app-ports.js';
@@ -166,7 +166,6 @@ async function openData(config: Config, ports: DataPorts) {
   const postHooks: PostHooks = new PostHooks({
     ...{ services, bus, log, metrics },
     endpoints: config.values.webhooks,
-    limits: postHookLimitsOf(config.values),
   });
   shutdown.add(() => postHooks.close());
   postHooks.start();

@@ -1,40 +1,19 @@
-import type { DeadLetter, DeadLetters } from '../../jobs/dead-letters.js';
+import type { DeadLetter } from '../../jobs/dead-letters.js';
 import { jobOwner } from '../../jobs/job-owner.js';
-import {
-  type Job,
-  type JobOutcome,
-  JobQueue,
-  type JobQueueOptions,
-  type JobReport,
-} from '../../jobs/job-queue.js';
+import { type Job, type JobOutcome, JobQueue, type JobReport } from '../../jobs/job-queue.js';
 import { doubling } from '../../jobs/retry-policy.js';
 import type { WriteRequest } from '../../objects/write-request.js';
 import type { Counter } from '../../platform/metrics.js';
 import { WebhookSender } from '../../platform/standard-webhook.js';
 import type { HookEvent } from '../hook-writes.js';
+import type { HookQueuePorts } from '../outbox.js';
 import { type WebhookEndpoint, wants } from './webhook-endpoint.js';
 import { messageWrite, readMessage } from './webhook-message.js';
 
-export interface DeliveriesOptions
-  extends Pick<JobQueueOptions, 'store' | 'objects' | 'bus' | 'platform' | 'log'> {
+export interface DeliveriesOptions extends HookQueuePorts {
   readonly endpoint: WebhookEndpoint;
-  readonly deadLetters: DeadLetters;
-  readonly limits: WebhookLimits;
   /** Counts attempts by outcome. */
   readonly count: Counter;
-}
-
-export interface WebhookLimits {
-  /** Attempts of a delivery until it is given up. */
-  readonly attempts: number;
-  /** Milliseconds after which it is given up, however often it was tried. */
-  readonly age: number;
-  /** Timeout of an attempt, milliseconds. */
-  readonly timeout: number;
-  /** Maximum events that wait for one endpoint. */
-  readonly pending: number;
-  /** Concurrent attempts to one endpoint. */
-  readonly concurrency: number;
 }
 
 /** Milliseconds. */
@@ -68,13 +47,13 @@ export class Deliveries {
   #isReportedFailing = false;
 
   constructor(options: DeliveriesOptions) {
-    const { endpoint, platform, limits, deadLetters } = options;
-    const { concurrency, attempts, age, timeout } = limits;
+    const { endpoint, services, bus, log, deadLetters } = options;
+    const { store, objects, platform, limits } = services;
+    const { webhookAttempts: attempts, webhookAge: age, webhookTime: timeout } = limits;
     this.#options = options;
     this.#sender = new WebhookSender({ ...endpoint, timeout, platform });
     this.#queue = new JobQueue({
-      ...options,
-      concurrency,
+      ...{ store, objects, bus, platform, log, concurrency: limits.webhooksAtOnce },
       scope: { names: ['_webhooks', 'deliveries'], parents: [endpoint.name] },
       orderingKey: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
       ownerOf: ({ data }) => jobOwner(data),
@@ -93,9 +72,10 @@ export class Deliveries {
 
   /** The write of an event, where the endpoint wants it and not too many of its owner wait. */
   writesOf(event: HookEvent): WriteRequest[] {
-    const { endpoint, objects, limits, count, log, platform } = this.#options;
+    const { endpoint, services, count, log } = this.#options;
+    const { objects, limits, platform } = services;
     if (!wants(endpoint, event.name)) return [];
-    if (!this.#queue.isFullFor(event.owner, limits.pending)) {
+    if (!this.#queue.isFullFor(event.owner, limits.webhookEvents)) {
       return [messageWrite(endpoint.name, event, objects.newId())];
     }
     count.add(1, 'dropped');
@@ -121,7 +101,7 @@ export class Deliveries {
   }
 
   async #run({ data }: Job): Promise<JobOutcome> {
-    const { clock } = this.#options.platform;
+    const { clock } = this.#options.services.platform;
     const message = readMessage(data);
     if (!message) {
       return { kind: 'failed', reason: 'no message that this version can read', final: true };
@@ -156,8 +136,8 @@ export class Deliveries {
 
   /** One line, however many events wait. */
   #reportFailure(reason: string): void {
-    const { platform, log, endpoint } = this.#options;
-    const now = platform.clock.monotonic();
+    const { services, log, endpoint } = this.#options;
+    const now = services.platform.clock.monotonic();
     if (this.#isReportedFailing || now - this.#failureReportedAt < failureReportInterval) return;
     this.#failureReportedAt = now;
     this.#isReportedFailing = true;

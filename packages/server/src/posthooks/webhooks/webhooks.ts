@@ -1,12 +1,11 @@
 import type { WriteRequest } from '../../objects/write-request.js';
 import type { HookEvent } from '../hook-writes.js';
 import type { HookQueuePorts } from '../outbox.js';
-import { Deliveries, deadLetterOf, type WebhookLimits } from './deliveries.js';
+import { Deliveries, deadLetterOf } from './deliveries.js';
 import type { WebhookEndpoint } from './webhook-endpoint.js';
 
 export interface WebhooksOptions extends HookQueuePorts {
   readonly endpoints: readonly WebhookEndpoint[];
-  readonly limits: WebhookLimits;
 }
 
 const page = 100;
@@ -21,19 +20,14 @@ export class Webhooks {
   #closed = false;
 
   constructor(options: WebhooksOptions) {
-    const { endpoints, services, bus, log, metrics, deadLetters, limits } = options;
-    const { store, objects, platform } = services;
+    const { endpoints, metrics } = options;
     this.#options = options;
     const count = metrics.counter(
       'really_webhooks_total',
       'Attempts to deliver an event to a webhook: delivered, to be retried, given up as dead letters, or dropped because too many wait.',
       ['outcome'],
     );
-    this.#endpoints = endpoints.map((endpoint) => {
-      return new Deliveries({
-        ...{ endpoint, store, objects, bus, platform, log, deadLetters, limits, count },
-      });
-    });
+    this.#endpoints = endpoints.map((endpoint) => new Deliveries({ ...options, endpoint, count }));
     metrics.observe('really_webhooks_pending', 'Events that wait for their delivery.', () => {
       return this.#endpoints.reduce((sum, { pending }) => sum + pending, 0);
     });
