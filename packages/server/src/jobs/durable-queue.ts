@@ -50,15 +50,13 @@ interface QueuedEntry {
   readonly owner: string;
 }
 
+/** Entries in memory with the same ordering key. */
 interface EntryGroup {
+  readonly name: string;
   readonly waiting: QueuedEntry[];
   timer: Timer | undefined;
   readonly isUrgent: boolean;
 }
-
-/** Pages of the store: those never read, those for a starved key, and those for an owner with room. */
-const kindsOfReads = ['new', 'starved', 'held-back'] as const;
-type KindOfRead = (typeof kindsOfReads)[number];
 
 const page = 100;
 const defaultWindow = 10_000;
@@ -83,7 +81,7 @@ export class DurableQueue {
   readonly #options: DurableQueueOptions;
   readonly #groups = new Map<string, EntryGroup>();
   /** By the owner of their first entry. */
-  readonly #ready = new FairQueue<string>();
+  readonly #ready = new FairQueue<EntryGroup>();
   readonly #known = new Set<string>();
   /** Entries in memory. */
   readonly #held = new OwnerCounts();
@@ -107,8 +105,23 @@ export class DurableQueue {
   /** Every entry up to here was read, and is in memory, done, or passed by. Never goes back. */
   #through: Pos = 0;
   #mayHaveMore = true;
+  /**
+   * Pages of the store: those never read, those for a starved key, and those for an owner with room.
+   * Each begins to read, unless there is nothing to read.
+   */
+  readonly #kindsOfReads: readonly (() => Promise<void> | undefined)[] = [
+    () => (this.#mayHaveMore ? this.#readNew() : undefined),
+    () => {
+      const [starved] = this.#starved;
+      return starved === undefined ? undefined : this.#refill(starved);
+    },
+    () => {
+      const holder = this.#heldBack.next((owner) => this.#mayReadOn(owner));
+      return holder === undefined ? undefined : this.#readHeldBack(holder);
+    },
+  ];
   /** The other kinds have their turn before it. */
-  #lastRead: KindOfRead = 'new';
+  #lastKind = 0;
   #pending = 0;
   #reading = false;
   #retry: Timer | undefined;
@@ -163,7 +176,7 @@ export class DurableQueue {
       this.#mayHaveMore = true;
       this.#pump();
     });
-    const [stored] = await Promise.all([this.#count(), this.#read(() => this.#readNew())]);
+    const [stored] = await Promise.all([this.#count(), this.#read(this.#readNew())]);
     return stored;
   }
 
@@ -184,7 +197,7 @@ export class DurableQueue {
       }
       this.#pending += entries.length;
       this.#mayHaveMore = true;
-      await Promise.all(urgent.map((entry) => this.#begin(entry.r, this.#newGroup(entry))));
+      await Promise.all(urgent.map((entry) => this.#begin(this.#newGroup(entry.r, entry))));
       this.#pump();
     };
   }
@@ -215,42 +228,22 @@ export class DurableQueue {
   #pump(): void {
     if (this.#closed) return;
     while (this.#working.size < this.#options.concurrency) {
-      const name = this.#ready.shift();
-      if (name === undefined) break;
-      const group = this.#groups.get(name);
-      if (group) void this.#begin(name, group);
+      const group = this.#ready.shift();
+      if (!group) break;
+      void this.#begin(group);
     }
     if (!this.#reading && !this.#retry && this.#known.size < this.#window) this.#readOn();
   }
 
   /** One page, of each kind in turn. */
   #readOn(): void {
-    const last = kindsOfReads.indexOf(this.#lastRead);
-    for (let turn = 1; turn <= kindsOfReads.length; turn++) {
-      const kind = kindsOfReads[(last + turn) % kindsOfReads.length] ?? 'new';
-      const read = this.#readOf(kind);
-      if (read === undefined) continue;
-      this.#lastRead = kind;
-      void this.#read(read);
+    const kinds = this.#kindsOfReads;
+    for (let tried = 0; tried < kinds.length; tried++) {
+      this.#lastKind = (this.#lastKind + 1) % kinds.length;
+      const page = kinds[this.#lastKind]?.();
+      if (!page) continue;
+      void this.#read(page);
       return;
-    }
-  }
-
-  /** `undefined` where there is nothing to read of this kind. */
-  #readOf(kind: KindOfRead): (() => Promise<void>) | undefined {
-    switch (kind) {
-      case 'new':
-        return this.#mayHaveMore ? () => this.#readNew() : undefined;
-      case 'starved': {
-        const [starved] = this.#starved;
-        return starved === undefined ? undefined : () => this.#refill(starved);
-      }
-      case 'held-back': {
-        const holder = this.#heldBack.next((owner) => this.#mayReadOn(owner));
-        return holder === undefined ? undefined : () => this.#readHeldBack(holder);
-      }
-      default:
-        return kind satisfies never;
     }
   }
 
@@ -270,7 +263,7 @@ export class DurableQueue {
   }
 
   /** Resolves when the first entry of the group was tried. */
-  async #begin(name: string, group: EntryGroup): Promise<void> {
+  async #begin(group: EntryGroup): Promise<void> {
     const [entry] = group.waiting;
     if (entry === undefined || this.#closed) return;
     this.#running.add(entry.owner, 1);
@@ -279,17 +272,17 @@ export class DurableQueue {
       this.#working.delete(work);
       this.#running.add(entry.owner, -1);
       this.#ready.resume(entry.owner);
-      if (attempt.kind === 'done') this.#complete(name, group, entry);
-      else this.#schedule(name, group, attempt.after);
+      if (attempt.kind === 'done') this.#complete(group, entry);
+      else this.#schedule(group, attempt.after);
       this.#pump();
     });
     this.#working.add(work);
     await work;
   }
 
-  #makeReady(name: string, group: EntryGroup): void {
-    if (group.isUrgent) void this.#begin(name, group);
-    else this.#ready.push(group.waiting[0]?.owner ?? '', name);
+  #makeReady(group: EntryGroup): void {
+    if (group.isUrgent) void this.#begin(group);
+    else this.#ready.push(group.waiting[0]?.owner ?? '', group);
   }
 
   /** Never rejects. */
@@ -302,40 +295,37 @@ export class DurableQueue {
     }
   }
 
-  #complete(name: string, group: EntryGroup, { r, owner }: QueuedEntry): void {
+  #complete(group: EntryGroup, { r, owner }: QueuedEntry): void {
     group.waiting.shift();
     this.#pending -= 1;
     this.#known.delete(r);
     this.#held.add(owner, -1);
     this.#waiting.add(owner, -1);
     if (this.#reading) this.#ended.add(r);
-    if (group.waiting.length > 0) {
-      this.#makeReady(name, group);
-      return;
-    }
-    if (this.#passedBy.has(name)) this.#starved.add(name);
-    else this.#groups.delete(name);
+    if (group.waiting.length > 0) this.#makeReady(group);
+    else if (this.#passedBy.has(group.name)) this.#starved.add(group.name);
+    else this.#groups.delete(group.name);
   }
 
-  #schedule(name: string, group: EntryGroup, after: number): void {
+  #schedule(group: EntryGroup, after: number): void {
     if (this.#closed) return;
     if (after <= 0) {
-      this.#makeReady(name, group);
+      this.#makeReady(group);
       return;
     }
     group.timer = this.#options.platform.timers.after(after, () => {
       group.timer = undefined;
-      this.#makeReady(name, group);
+      this.#makeReady(group);
       this.#pump();
     });
   }
 
   /** Never rejects. */
-  async #read(page: () => Promise<void>): Promise<void> {
+  async #read(page: Promise<void>): Promise<void> {
     const { log, platform } = this.#options;
     this.#reading = true;
     try {
-      await page();
+      await page;
     } catch (error) {
       if (!this.#closed) {
         log.warn({ err: error }, 'the durable queue cannot be read');
@@ -434,14 +424,14 @@ export class DurableQueue {
       return true;
     }
     this.#starved.delete(name);
-    this.#schedule(name, this.#newGroup(entry), this.#options.notBefore?.(entry) ?? 0);
+    this.#schedule(this.#newGroup(name, entry), this.#options.notBefore?.(entry) ?? 0);
     return true;
   }
 
-  #newGroup(entry: StoredObject): EntryGroup {
+  #newGroup(name: string, entry: StoredObject): EntryGroup {
     const isUrgent = this.#options.isUrgent?.(entry) ?? false;
-    const group = { waiting: [this.#remember(entry)], timer: undefined, isUrgent };
-    this.#groups.set(this.#keyOf(entry), group);
+    const group = { name, waiting: [this.#remember(entry)], timer: undefined, isUrgent };
+    this.#groups.set(name, group);
     return group;
   }
 

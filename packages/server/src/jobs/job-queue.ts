@@ -161,13 +161,14 @@ export class JobQueue {
     jobs: readonly JsonObject[],
     options: Pick<WriteAllOptions, 'erases'> = {},
   ): Promise<WriteAllResult> {
-    const { objects } = this.#options;
-    const writes = jobs.map((data) => systemCreation(this.#newR(), data, objects.changeTime()));
-    const creations = writes.map(requestOf);
-    const added = this.#queue.expect(writes.map(({ object }) => object));
+    const { scope, objects } = this.#options;
+    const creations = jobs.map((data) => {
+      return systemCreation(`${collectionR(scope)}${objects.newId()}`, data, objects.changeTime());
+    });
+    const added = this.#queue.expect(creations.map(({ object }) => object));
     let result: WriteAllResult | undefined;
     try {
-      result = await objects.writeAll([...requests, ...creations], options);
+      result = await objects.writeAll([...requests, ...creations.map(requestOf)], options);
       return result;
     } finally {
       await added(result?.kind === 'committed');
@@ -180,11 +181,6 @@ export class JobQueue {
       const { attempts: _attempts, due: _due, reason: _reason, ...data } = held ?? gone(r);
       return { ...data, ...progress };
     });
-  }
-
-  #newR(): string {
-    const { scope, objects } = this.#options;
-    return `${collectionR(scope)}${objects.newId()}`;
   }
 
   #policyOf(job: Job): RetryPolicy {
@@ -251,24 +247,24 @@ export class JobQueue {
 
   async #failed(job: Job, failure: JobFailure): Promise<QueueAttempt> {
     const { platform, report, moveToDeadLetters } = this.#options;
+    const { reason, pause = 0, final } = failure;
     const attempts = job.attempts + 1;
     const delay = delayAfter(attempts, this.#policyOf(job), platform.random);
-    if (delay !== undefined && !failure.final) {
+    if (delay !== undefined && !final) {
       report?.(job, { kind: 'retried', attempts, failure });
-      return await this.#retry(job, failure, { attempts, delay });
+      return await this.#retry(job.r, { attempts, reason }, Math.max(pause, delay));
     }
-    await moveToDeadLetters?.(job, { attempts, reason: failure.reason });
+    await moveToDeadLetters?.(job, { attempts, reason });
     report?.(job, { kind: 'given-up', attempts, failure });
     return moveToDeadLetters ? { kind: 'done' } : await this.#finish(job.r);
   }
 
   /** If it cannot be stored, the attempt does not count after a crash. */
   async #retry(
-    { r }: Job,
-    { reason, pause = 0 }: JobFailure,
-    { attempts, delay }: { attempts: number; delay: number },
+    r: string,
+    { attempts, reason }: { attempts: number; reason: string },
+    after: number,
   ): Promise<QueueAttempt> {
-    const after = Math.max(pause, delay);
     const due = Math.ceil(this.#options.platform.clock.now() + after);
     try {
       await this.#records.put(r, (held) => ({ ...(held ?? gone(r)), attempts, due, reason }));
