@@ -6,7 +6,7 @@ import type { Store } from '../store/store.js';
 import type { CreatedEntry, Scope } from '../store/store-reads.js';
 import type { Pos, StoredObject } from '../store/stored-object.js';
 import { HeldBack } from './held-back.js';
-import { OwnerCounts } from './owner-counts.js';
+import { OwnerCounts } from '../platform/scheduling/owner-counts.js';
 
 /** The outcome of an attempt: no more to do, or to be retried after some milliseconds. */
 export type QueueAttempt =

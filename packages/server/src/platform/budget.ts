@@ -21,34 +21,25 @@ export class Budgets {
   /** A total without owners. */
   total(key: LimitKey, limit: number): Budget {
     const budget = new Budget(key, limit, this);
-    this.#observe(budget);
+    this.counted(key, () => budget.used);
     return budget;
   }
 
   /** A total held by owners, the largest of which are ended when it is exceeded. */
   shared<Owner extends object>(key: LimitKey, limit: number): SharedBudget<Owner> {
     const budget = new SharedBudget<Owner>(key, limit, this);
-    this.#observe(budget);
+    this.counted(key, () => budget.used);
     return budget;
   }
 
   /** A total that is counted elsewhere. */
   counted(key: LimitKey, used: () => number): void {
-    this.#observe({
-      key,
-      get used() {
-        return used();
-      },
-    });
+    this.#metrics.observe('really_limit_used', usedHelp, used, { key });
   }
 
   /** Counts a refusal because of this limit. */
   refuse(key: LimitKey): void {
     this.#refused.add(1, key);
-  }
-
-  #observe(budget: { readonly key: LimitKey; readonly used: number }): void {
-    this.#metrics.observe('really_limit_used', usedHelp, () => budget.used, { key: budget.key });
   }
 }
 
@@ -93,15 +84,15 @@ export class Budget {
  * caller ends the `largest` owners.
  */
 export class SharedBudget<Owner extends object> {
-  readonly key: LimitKey;
-  readonly limit: number;
+  readonly #key: LimitKey;
+  readonly #limit: number;
   readonly #budgets: Budgets;
   readonly #held = new Map<Owner, number>();
   #used = 0;
 
   constructor(key: LimitKey, limit: number, budgets: Budgets) {
-    this.key = key;
-    this.limit = limit;
+    this.#key = key;
+    this.#limit = limit;
     this.#budgets = budgets;
   }
 
@@ -110,7 +101,7 @@ export class SharedBudget<Owner extends object> {
   }
 
   get isExceeded(): boolean {
-    return this.#used > this.limit;
+    return this.#used > this.#limit;
   }
 
   /** Sets what this owner holds now; 0 removes it. */
@@ -130,10 +121,10 @@ export class SharedBudget<Owner extends object> {
     const largest: Owner[] = [];
     let left = this.#used;
     for (const [owner, amount] of byAmount) {
-      if (left <= this.limit) break;
+      if (left <= this.#limit) break;
       left -= amount;
       largest.push(owner);
-      this.#budgets.refuse(this.key);
+      this.#budgets.refuse(this.#key);
     }
     return largest;
   }

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ownerOnlyFolder } from '../platform/owner-only.js';
+import { ownerOnlyFolder } from './owner-only.js';
 
 /** For folders made above one that is for its owner only. */
 const othersMayEnter = 0o755;

@@ -67,49 +67,42 @@ function misfit(schema: RecordSchema, value: unknown, path: string): string | un
   return undefined;
 }
 
-/** Whether the value itself is right; members of an object are not looked at. */
-function isOf({ type, enum: choices, anyOf, minimum, items }: RecordSchema, value: unknown) {
-  if (anyOf) return anyOf.some((alternative) => misfit(alternative, value, '') === undefined);
-  if (choices) return choices.includes(value);
-  switch (type) {
-    case 'object':
-      return isJsonObject(value);
-    case 'array':
-      return Array.isArray(value) && value.every((item) => !items || !misfit(items, item, ''));
-    case 'integer':
-      return Number.isSafeInteger(value) && Number(value) >= (minimum ?? Number.NEGATIVE_INFINITY);
-    case 'string':
-    case 'number':
-    case 'boolean':
-      return typeof value === type;
-    case undefined:
-      return value !== undefined;
-    default:
-      return type satisfies never;
-  }
+/** What a value of each type is, and how messages describe it. */
+const types: Readonly<Record<NonNullable<RecordSchema['type']>, ValueType>> = {
+  object: { is: isJsonObject, expected: () => 'an object' },
+  array: {
+    is: (value, { items }) =>
+      Array.isArray(value) && value.every((item) => !items || !misfit(items, item, '')),
+    expected: () => 'a list of texts',
+  },
+  integer: {
+    is: (value, { minimum = Number.NEGATIVE_INFINITY }) =>
+      Number.isSafeInteger(value) && Number(value) >= minimum,
+    expected: ({ minimum }) => `a whole number from ${minimum} on`,
+  },
+  string: { is: (value) => typeof value === 'string', expected: () => 'a text' },
+  number: { is: (value) => typeof value === 'number', expected: () => 'a number' },
+  boolean: { is: (value) => typeof value === 'boolean', expected: () => 'true or false' },
+};
+
+interface ValueType {
+  readonly is: (value: unknown, schema: RecordSchema) => boolean;
+  readonly expected: (schema: RecordSchema) => string;
 }
 
-function expectationOf({ type, enum: choices, anyOf, minimum }: RecordSchema): string {
+/** Whether the value itself is right; members of an object are not looked at. */
+function isOf(schema: RecordSchema, value: unknown): boolean {
+  const { type, enum: choices, anyOf } = schema;
+  if (anyOf) return anyOf.some((alternative) => misfit(alternative, value, '') === undefined);
+  if (choices) return choices.includes(value);
+  return type === undefined ? value !== undefined : types[type].is(value, schema);
+}
+
+function expectationOf(schema: RecordSchema): string {
+  const { type, enum: choices, anyOf } = schema;
   if (anyOf) return 'another form';
   if (choices) return choices.join(', ');
-  switch (type) {
-    case 'object':
-      return 'an object';
-    case 'array':
-      return 'a list of texts';
-    case 'integer':
-      return `a whole number from ${minimum} on`;
-    case 'string':
-      return 'a text';
-    case 'number':
-      return 'a number';
-    case 'boolean':
-      return 'true or false';
-    case undefined:
-      return 'a value';
-    default:
-      return type satisfies never;
-  }
+  return type === undefined ? 'a value' : types[type].expected(schema);
 }
 
 /** `data: expected an object, not []`. */

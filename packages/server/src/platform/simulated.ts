@@ -20,7 +20,6 @@ export interface SimulatedOptions {
 
 interface Task {
   at: number;
-  readonly order: number;
   readonly every: number | undefined;
   readonly run: () => void;
 }
@@ -31,10 +30,9 @@ export function simulatedPlatform(options: SimulatedOptions): SimulatedPlatform 
   const next = generator(options.seed);
   let elapsed = 0;
   let offset = options.now ?? Date.UTC(2024, 0, 1);
-  let order = 0;
 
   const schedule = (ms: number, every: number | undefined, run: () => void): Timer => {
-    const task: Task = { at: elapsed + Math.max(0, ms), order: order++, every, run };
+    const task: Task = { at: elapsed + Math.max(0, ms), every, run };
     tasks.add(task);
     return { cancel: () => void tasks.delete(task) };
   };
@@ -69,13 +67,11 @@ export function simulatedPlatform(options: SimulatedOptions): SimulatedPlatform 
   };
 }
 
+/** Of several at one time, the one that was set first. */
 function earliest(tasks: ReadonlySet<Task>, until: number): Task | undefined {
   let first: Task | undefined;
   for (const task of tasks) {
-    if (task.at > until) continue;
-    if (!first || task.at < first.at || (task.at === first.at && task.order < first.order)) {
-      first = task;
-    }
+    if (task.at <= until && (!first || task.at < first.at)) first = task;
   }
   return first;
 }

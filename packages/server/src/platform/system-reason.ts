@@ -6,39 +6,36 @@ export function systemCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
+/** Reasons that have nothing to do with the path. */
+const reasons: ReadonlyMap<string, string> = new Map([
+  ['EROFS', 'the file system is read-only'],
+  ['ENOSPC', 'the disk is full'],
+  ['EDQUOT', "the user's disk quota is used up"],
+  ['EIO', 'the disk reports an error'],
+  ['EMFILE', 'too many files are open (ulimit -n)'],
+  ['ENFILE', 'too many files are open (ulimit -n)'],
+  ['EISDIR', 'it is a folder'],
+  ['ELOOP', 'it is a link that leads back to itself'],
+  ['ENAMETOOLONG', 'the name is too long'],
+]);
+
 /**
  * Why the system refused an operation, in words that say what is missing. `path`: used if the error
  * does not have it.
  */
 export function systemReason(error: unknown, path = pathOf(error)): string {
-  switch (systemCode(error)) {
+  const code = systemCode(error);
+  switch (code) {
     case 'EACCES':
     case 'EPERM':
       return path === undefined ? 'permission denied' : `permission denied: ${denial(path)}`;
-    case 'EROFS':
-      return 'the file system is read-only';
-    case 'ENOSPC':
-      return 'the disk is full';
-    case 'EDQUOT':
-      return "the user's disk quota is used up";
-    case 'EIO':
-      return 'the disk reports an error';
-    case 'EMFILE':
-    case 'ENFILE':
-      return 'too many files are open (ulimit -n)';
-    case 'EISDIR':
-      return 'it is a folder';
     case 'ENOTDIR':
     case 'EEXIST':
       return path === undefined ? 'there is a file in the way' : obstacle(path);
     case 'ENOENT':
       return path === undefined ? 'it does not exist' : absence(path, error);
-    case 'ELOOP':
-      return 'it is a link that leads back to itself';
-    case 'ENAMETOOLONG':
-      return 'the name is too long';
     default:
-      return error instanceof Error ? error.message : String(error);
+      return reasons.get(code) ?? (error instanceof Error ? error.message : String(error));
   }
 }
 

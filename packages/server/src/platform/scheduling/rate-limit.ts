@@ -38,17 +38,9 @@ export class RateLimit {
    * nothing taken.
    */
   take(key: string, cost = 1): number {
-    const { amount, window, clock } = this.#options;
-    if (amount === 0) return 0;
-    const now = clock.monotonic();
-    const group = this.#groupOf(key);
-    const fullAt = Math.max(this.#fullAt.get(group) ?? now, now) + (cost * window) / amount;
     // Sums of fractions may be slightly above the window.
-    const excess = fullAt - now - window - 1e-6;
-    if (excess > 0) return Math.max(1, Math.ceil(excess / 1000));
-    this.#fullAt.set(group, fullAt);
-    if (this.#fullAt.size >= this.#sweepAt) this.#forgetFull(now);
-    return 0;
+    const excess = this.#spend(key, cost, 1e-6) - 1e-6;
+    return excess > 0 ? Math.max(1, Math.ceil(excess / 1000)) : 0;
   }
 
   /**
@@ -56,14 +48,21 @@ export class RateLimit {
    * paid off.
    */
   owe(key: string, cost: number): number {
+    return Math.max(0, this.#spend(key, cost, Number.POSITIVE_INFINITY));
+  }
+
+  /** Takes `cost` unless that makes a debt above `most`. Returns the debt, in milliseconds. */
+  #spend(key: string, cost: number, most: number): number {
     const { amount, window, clock } = this.#options;
     if (amount === 0) return 0;
     const now = clock.monotonic();
     const group = this.#groupOf(key);
     const fullAt = Math.max(this.#fullAt.get(group) ?? now, now) + (cost * window) / amount;
+    const debt = fullAt - now - window;
+    if (debt > most) return debt;
     this.#fullAt.set(group, fullAt);
     if (this.#fullAt.size >= this.#sweepAt) this.#forgetFull(now);
-    return Math.max(0, fullAt - now - window);
+    return debt;
   }
 
   /** Undoes a granted `take`. */
