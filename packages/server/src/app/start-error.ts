@@ -34,20 +34,19 @@ function isPermanent(cause: unknown): boolean {
 }
 
 /** Waits for all of them. Throws one `StartError` with the problems of all; a bug is thrown as it is. */
-export async function allStarted<T>(starting: readonly Promise<T>[]): Promise<T[]> {
-  const failures = (await Promise.allSettled(starting)).flatMap((outcome) =>
-    outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
-  );
-  const problems = failures.flatMap((failure) =>
-    failure instanceof StartError ? failure.problems : [],
-  );
-  const bug = failures.find((failure) => !(failure instanceof StartError));
-  if (bug !== undefined) throw bug;
-  const isPermanent = failures.some(
-    (failure) => failure instanceof StartError && failure.permanent,
-  );
-  if (problems.length > 0) throw new StartError(problems, failures[0], isPermanent);
-  return await Promise.all(starting);
+export async function allStarted<T extends readonly unknown[] | []>(
+  starting: T,
+): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {
+  const failures: StartError[] = [];
+  for (const outcome of await Promise.allSettled(starting)) {
+    if (outcome.status === 'fulfilled') continue;
+    if (!(outcome.reason instanceof StartError)) throw outcome.reason;
+    failures.push(outcome.reason);
+  }
+  if (failures.length === 0) return await Promise.all(starting);
+  const problems = failures.flatMap((failure) => failure.problems);
+  const isPermanent = failures.some(({ permanent }) => permanent);
+  throw new StartError(problems, failures[0], isPermanent);
 }
 
 /** Collects the problems of one part, so that the other parts are checked too. */

@@ -17,23 +17,27 @@ export type ConfiguredApps = ReadonlyMap<string, ReadonlyMap<Key, ConfiguredValu
  */
 export function appConfigsOf(server: Config, found: ConfiguredApps): Config[] {
   return [...found].map(([clientid, own]) => {
-    const values: Record<string, unknown> = {};
-    const sources: Record<string, Source> = {};
-    for (const key of keys) {
+    const current = currentValues((key) => {
       const given = serverKeys.has(key) ? undefined : own.get(key);
-      const { value, source } = given ?? inherited(key, clientid, server, found.size);
-      values[key] = value;
-      sources[key] = source;
-    }
-    return {
-      ...server,
-      clientid,
-      // Every key was parsed by its own setting.
-      values: values as Values,
-      sources: sources as Record<Key, Source>,
-      apps: [],
-    };
+      return given ?? inherited(key, clientid, server, found.size);
+    });
+    return { ...server, ...current, clientid, apps: [] };
   });
+}
+
+/** A value for every key, and its source. */
+export function currentValues(
+  currentOf: (key: Key) => ConfiguredValue,
+): Pick<Config, 'values' | 'sources'> {
+  const values: Record<string, unknown> = {};
+  const sources: Record<string, Source> = {};
+  for (const key of keys) {
+    const { value, source } = currentOf(key);
+    values[key] = value;
+    sources[key] = source;
+  }
+  // Every key was parsed by its own setting.
+  return { values: values as Values, sources: sources as Record<Key, Source> };
 }
 
 function inherited(key: Key, clientid: string, server: Config, apps: number): ConfiguredValue {

@@ -4,16 +4,16 @@ import type { Key } from './config-keys.js';
 
 /** Problems of combinations of values that are valid one by one. */
 export function crossChecks(config: Config): string[] {
-  const { 'tls.cert': cert, 'tls.key': privateKey } = config.values;
-  const problems: string[] = [];
-  if (cert !== undefined && privateKey === undefined) {
-    problems.push(`${label(config, 'tls.cert')}: tls.key is missing beside it`);
-  }
-  if (privateKey !== undefined && cert === undefined) {
-    problems.push(`${label(config, 'tls.key')}: tls.cert is missing beside it`);
-  }
-  problems.push(...formChecks(config));
-  for (const appConfig of [config, ...config.apps.filter((app) => isOwn(app, config, 'public'))]) {
+  const problems = [
+    ...aloneCheck(config, 'tls.cert', 'tls.key'),
+    ...aloneCheck(config, 'tls.key', 'tls.cert'),
+    ...formChecks(config),
+  ];
+  const { public: ofServer } = config.values;
+  for (const appConfig of [
+    config,
+    ...config.apps.filter(({ values }) => values.public !== ofServer),
+  ]) {
     const { public: folder } = appConfig.values;
     if (folder === undefined || existsSync(folder)) continue;
     problems.push(`${label(appConfig, 'public')}: there is no folder ${folder}`);
@@ -21,8 +21,11 @@ export function crossChecks(config: Config): string[] {
   return [...problems, ...sharedData(config), ...sharedSecrets(config), ...sharedIssuers(config)];
 }
 
-const isOwn = (app: Config, server: Config, key: Key): boolean =>
-  app.values[key] !== server.values[key];
+function aloneCheck(config: Config, given: Key, other: Key): string[] {
+  const { values } = config;
+  if (values[given] === undefined || values[other] !== undefined) return [];
+  return [`${label(config, given)}: ${other} is missing beside it`];
+}
 
 /** Several apps need both: a domain, and apps below it. */
 function formChecks(config: Config): string[] {
@@ -79,12 +82,10 @@ function sharedIssuers({ apps }: Config): string[] {
     for (const key of trustedBy(app)) holders.set(key, [...(holders.get(key) ?? []), app]);
   }
   const mixed = new Map<Config, Config>();
-  for (const [first, ...others] of holders.values()) {
-    for (const [at, other] of others.entries()) {
-      const before = [first, ...others.slice(0, at)].find(
-        (appConfig) => appConfig && !areApart(appConfig, other),
-      );
-      if (before) mixed.set(other, before);
+  for (const sharing of holders.values()) {
+    for (const [at, app] of sharing.entries()) {
+      const before = sharing.slice(0, at).find((other) => !areApart(other, app));
+      if (before) mixed.set(app, before);
     }
   }
   return [...mixed].map(([app, { clientid }]) => {
@@ -102,10 +103,10 @@ function trustedBy({ values }: Config): Set<string> {
 }
 
 function areApart(appConfig: Config, other: Config): boolean {
-  const [mine, theirs] = [appConfig.values['auth.audience'], other.values['auth.audience']];
+  const { secret, 'auth.audience': mine } = appConfig.values;
+  const { secret: otherSecret, 'auth.audience': theirs } = other.values;
   // Equal secrets are reported separately.
-  if (appConfig.values.secret !== undefined && appConfig.values.secret === other.values.secret)
-    return true;
+  if (secret !== undefined && secret === otherSecret) return true;
   return mine.length > 0 && theirs.length > 0 && !mine.some((name) => theirs.includes(name));
 }
 

@@ -1,14 +1,7 @@
-import type { ConfigSources } from './config-definition.js';
+import type { ConfigSources, Source } from './config-definition.js';
 import { type FileEntry, parseConfig } from './config-file.js';
 import { environmentName, flagName, keys } from './config-keys.js';
 import { isKey, isNow, isSection, renamedKeys, unknownKey } from './config-names.js';
-
-/** The source of a given value. */
-export interface GivenSource {
-  readonly kind: 'flag' | 'environment' | 'file';
-  /** `--port`, `REALLY_PORT` or `really.yaml:3:7`. */
-  readonly where: string;
-}
 
 /** A given value, not validated yet. */
 export interface GivenValue {
@@ -17,6 +10,8 @@ export interface GivenValue {
   readonly raw: unknown;
   readonly source: GivenSource;
 }
+
+type GivenSource = Exclude<Source, { kind: 'default' }>;
 
 /** The variable that configures apps, as JSON with the structure of the file. */
 const appsVariable = 'REALLY_APPS';

@@ -63,6 +63,17 @@ export function count(from: number, to = Number.MAX_SAFE_INTEGER): ConfigType<nu
   });
 }
 
+/** A number and a unit; `pattern` has a group for each. */
+function amountOf(
+  raw: unknown,
+  pattern: RegExp,
+  units: Readonly<Record<string, number>>,
+): number | undefined {
+  const [, number, unit = ''] = pattern.exec(textOf(raw) ?? '') ?? [];
+  const value = Math.round(Number(number) * (units[unit.toLowerCase()] ?? Number.NaN));
+  return value > 0 && Number.isSafeInteger(value) ? value : undefined;
+}
+
 const millisecondsPer: Readonly<Record<string, number>> = {
   ms: 1,
   '': 1000,
@@ -75,11 +86,7 @@ const millisecondsPer: Readonly<Record<string, number>> = {
 
 /** Milliseconds in `90s`, `1h`, `500ms`, `1.5d`; a bare number is seconds. `undefined` if it is not a duration. */
 export function parseDuration(raw: unknown): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|)$/.exec(textOf(raw) ?? '');
-  const per = millisecondsPer[match?.[2] ?? 'none'];
-  if (match === null || per === undefined) return undefined;
-  const value = Math.round(Number(match[1]) * per);
-  return value > 0 && Number.isSafeInteger(value) ? value : undefined;
+  return amountOf(raw, /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|)$/, millisecondsPer);
 }
 
 function showDuration(ms: number): string {
@@ -107,11 +114,7 @@ const bytesPer: Readonly<Record<string, number>> = {
 };
 
 function parseSize(raw: unknown): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(textOf(raw) ?? '');
-  const per = bytesPer[match?.[2]?.toLowerCase() ?? 'none'];
-  if (match === null || per === undefined) return undefined;
-  const value = Math.round(Number(match[1]) * per);
-  return value > 0 && Number.isSafeInteger(value) ? value : undefined;
+  return amountOf(raw, /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i, bytesPer);
 }
 
 function showSize(bytes: number): string {
@@ -207,13 +210,13 @@ export function oneOf<T extends string>(...words: readonly T[]): ConfigType<T> {
  * nonsense, and is never repeated in one, because it may contain a password.
  */
 export function backend<T extends string>(later: string, ...words: readonly T[]): ConfigType<T> {
-  const words_ = oneOf(...words);
+  const type = oneOf(...words);
   return {
-    ...words_,
-    parse: (raw, folder) =>
-      textOf(raw)?.startsWith(later)
-        ? bad(`${later}… is not supported by this version yet; expected ${words_.expected}`)
-        : words_.parse(raw, folder),
+    ...type,
+    parse(raw, folder) {
+      if (!textOf(raw)?.startsWith(later)) return type.parse(raw, folder);
+      return bad(`${later}… is not supported by this version yet; expected ${type.expected}`);
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import { isJsonObject } from '@really/protocol';
 import { parse } from 'yaml';
 import { webhookSigner } from '../../platform/standard-webhook.js';
 import type { WebhookEndpoint } from '../../posthooks/webhooks/webhook-endpoint.js';
-import type { ConfigType, ParsedValue } from './config-types.js';
+import type { ConfigType } from './config-types.js';
 
 const expected =
   'a mapping of names to `url`, `secret` and `events`, or a list of these (in a variable: as JSON)';
@@ -19,18 +19,14 @@ export const endpoints: ConfigType<readonly WebhookEndpoint[]> = {
       if (twice !== undefined) throw new InvalidWebhook(`two webhooks are named ${twice}`);
       return { ok: true, value: found };
     } catch (error) {
-      return problemOf(error);
+      if (error instanceof InvalidWebhook) return { ok: false, problem: error.message };
+      throw error;
     }
   },
   show: (value) => (value.length === 0 ? 'none' : value.map(shown).join(', ')),
 };
 
 class InvalidWebhook extends Error {}
-
-function problemOf(error: unknown): ParsedValue<never> {
-  if (error instanceof InvalidWebhook) return { ok: false, problem: error.message };
-  throw error;
-}
 
 /** An environment variable is text. */
 function structured(raw: unknown): unknown {

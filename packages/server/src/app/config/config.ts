@@ -1,18 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { appConfigsOf, type ConfiguredValue } from './config-apps.js';
+import { appConfigsOf, type ConfiguredValue, currentValues } from './config-apps.js';
 import { crossChecks } from './config-checks.js';
-import type { Config, ConfigSources, Source } from './config-definition.js';
+import type { Config, ConfigSources } from './config-definition.js';
 import { readConfigFile } from './config-file.js';
-import {
-  type Key,
-  keys,
-  type Mode,
-  type Setting,
-  serverKeys,
-  settings,
-  type Values,
-} from './config-keys.js';
+import { type Key, type Mode, type Setting, serverKeys, settings } from './config-keys.js';
 import { isClientid, isKey, isSection, refusal, splitKey } from './config-names.js';
 import {
   fromEnvironment,
@@ -48,7 +40,11 @@ export function readConfig(sources: ConfigSources): Config {
   for (const givenValue of fromFile(file.entries, problems)) reading.take(givenValue);
   for (const givenValue of fromEnvironment(sources.environment, problems)) reading.take(givenValue);
   for (const givenValue of fromFlags(sources.flags)) reading.take(givenValue);
-  const server = complete(sources.mode, folder, reading.found);
+  const { mode } = sources;
+  const current = currentValues((key) => {
+    return reading.found.get(key) ?? defaultOf(key, mode, folder);
+  });
+  const server: Config = { mode, folder, ...current, apps: [] };
   const config = { ...server, apps: appConfigsOf(server, reading.apps) };
   problems.push(...crossChecks(config));
   if (problems.length > 0) throw new ConfigError(problems);
@@ -73,24 +69,20 @@ class Reading {
     const { clientid, rest } = splitKey(key);
     const found = clientid === undefined ? this.found : this.#app(clientid, given);
     if (saysNothing(given)) return;
-    const problem = this.#problemOf(rest, given, clientid);
-    if (problem !== undefined) {
-      this.problems.push(`${labelOf(given)}: ${problem}`);
-    } else if (isKey(rest)) {
-      const parsed = settings[rest].kind.parse(raw, this.#folder);
+    if (!isKey(rest)) {
+      this.#refuse(given, refusal(key));
+    } else if (clientid !== undefined && serverKeys.has(rest)) {
+      this.#refuse(given, "is the server's, and cannot be set for one app");
+    } else {
+      const { kind, secret, holdsSecrets }: Setting<unknown> = settings[rest];
+      const parsed = kind.parse(raw, this.#folder);
       if (parsed.ok) found.set(rest, { value: parsed.value, source });
+      else this.#refuse(given, parsed.problem + (secret || holdsSecrets ? '' : shown(raw)));
     }
   }
 
-  #problemOf(key: string, { key: whole, raw }: GivenValue, clientid?: string): string | undefined {
-    if (!isKey(key)) return refusal(whole);
-    if (clientid !== undefined && serverKeys.has(key)) {
-      return `is the server's, and cannot be set for one app`;
-    }
-    const setting: Setting<unknown> = settings[key];
-    const parsed = setting.kind.parse(raw, this.#folder);
-    const isHushed = setting.secret || setting.holdsSecrets;
-    return parsed.ok ? undefined : `${parsed.problem}${isHushed ? '' : shown(raw)}`;
+  #refuse(given: GivenValue, problem: string): void {
+    this.problems.push(`${labelOf(given)}: ${problem}`);
   }
 
   #app(clientid: string, given: GivenValue): Map<Key, ConfiguredValue> {
@@ -98,7 +90,7 @@ class Reading {
     if (known) return known;
     if (!isClientid(clientid)) {
       const expected = 'lower-case letters, digits and hyphens within, 63 at most';
-      this.problems.push(`${labelOf(given)}: ${clientid} is not a clientid: expected ${expected}`);
+      this.#refuse(given, `${clientid} is not a clientid: expected ${expected}`);
     }
     const found = new Map<Key, ConfiguredValue>();
     this.apps.set(clientid, found);
@@ -121,29 +113,15 @@ function shown(raw: unknown): string {
   return `, found ${json.length > 60 ? `${json.slice(0, 60)}…` : json}`;
 }
 
-function complete(mode: Mode, folder: string, found: ReadonlyMap<Key, ConfiguredValue>): Config {
-  const values: Record<string, unknown> = {};
-  const sources: Record<string, Source> = {};
-  for (const key of keys) {
-    const given = found.get(key);
-    values[key] = given === undefined ? fallbackOf(key, mode, folder) : given.value;
-    sources[key] = given?.source ?? { kind: 'default' };
-  }
-  // Every key was parsed by its own setting.
-  return {
-    mode,
-    folder,
-    values: values as Values,
-    sources: sources as Record<Key, Source>,
-    apps: [],
-  };
-}
-
 /** Default folders of keys that are not set, if they exist. */
 const usualFolders: Partial<Record<Key, string>> = {
   public: 'public',
   'auth.mail.templates': 'mail',
 };
+
+function defaultOf(key: Key, mode: Mode, folder: string): ConfiguredValue {
+  return { value: fallbackOf(key, mode, folder), source: { kind: 'default' } };
+}
 
 function fallbackOf(key: Key, mode: Mode, folder: string): unknown {
   const usualFolder = usualFolders[key];

@@ -73,16 +73,16 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const { platform, log, metrics, tracing, serverHashes, shutdown } = options;
   const ports = { platform, log, metrics, shutdown };
   const budgets = new Budgets(metrics);
-  const checking = started(() => secretOf(config, platform));
-  const reading = openKeys(config.values['auth.keys'] ?? []);
   const lookups: LookupSource = { read: cannotRead };
   const readLookups: ReadLookups = (rs) => lookups.read(rs);
-  const opening = openModels(config, log, { metrics, budgets, readLookups }).then((opened) => {
-    shutdown.add(opened.close);
-    return opened;
-  });
-  await allStarted<unknown>([checking, reading, opening]);
-  const [secret, keys, opened] = [await checking, await reading, await opening];
+  const [secret, keys, opened] = await allStarted([
+    started(() => secretOf(config, platform)),
+    openKeys(config.values['auth.keys'] ?? []),
+    openModels(config, log, { metrics, budgets, readLookups }).then((models) => {
+      shutdown.add(models.close);
+      return models;
+    }),
+  ]);
   for (const warning of opened.warnings) log.warn({}, warning);
   exportLimits(config.values, metrics);
   const stored = await openStore(config, opened.models, { log, metrics, force: options.force });

@@ -78,12 +78,11 @@ async function open(
   const tracing = openTracing(log, config.folder);
   // Metrics of no app have an empty label, which Prometheus treats as no label.
   const budgets = new Budgets(config.apps.length > 0 ? metrics.ofApp('') : metrics);
-  // Started and awaited in the same tick: a failure in between would be an unhandled rejection.
-  const reading = started(() => readTls(values));
-  const checking = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));
-  const opening = openApps(config, { platform, log, metrics, tracing, force, shutdown });
-  await allStarted<unknown>([reading, checking, opening]);
-  const [tls, secret, apps] = [await reading, await checking, await opening];
+  const [tls, secret, apps] = await allStarted([
+    started(() => readTls(values)),
+    started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined)),
+    openApps(config, { platform, log, metrics, tracing, force, shutdown }),
+  ]);
   const gateway = await createGateway({
     config: { ...serverConfig(values, tls), secret: secret ?? onlySecret(apps) },
     apps: apps.map(gatewayOptions),
