@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { ModelTypes } from '../model/typescript/types-of-models.js';
 import { readText } from './config/read-text.js';
-import { writeWhole } from './offline/draft-file.js';
+import { writeWhole } from './offline/output-file.js';
 
 /** What belongs into a file of types, and beside it: a `really.d.ts` declares what is in `really.js`. */
 function filesOf(path: string, { text, script }: ModelTypes): [path: string, text: string][] {

@@ -67,9 +67,19 @@ export function parseConfig(
   const root = document.contents;
   if (root === null || (isScalar(root) && root.value === null)) return emptyFile;
   if (!isMap(root)) return { entries: [], problems: [`${place(0)}: expected keys and values`] };
-  const entries: FileEntry[] = [];
-  collect(root.items, '', { entries, place, isSection, toData: (node) => plainOf(node, document) });
-  return { entries, problems: [] };
+  const entriesOf = (pairs: readonly Pair[], prefix: string): FileEntry[] => {
+    return pairs.flatMap((pair) => {
+      const keyNode = pair.key as Node;
+      const key = `${prefix}${nameOf(keyNode)}`;
+      const value = pair.value as Node | null;
+      if (isMap(value) && value.items.length > 0 && isSection(key)) {
+        return entriesOf(value.items, `${key}.`);
+      }
+      const where = place(keyNode.range?.[0] ?? 0);
+      return { key, where, raw: value === null ? null : plainOf(value, document) };
+    });
+  };
+  return { entries: entriesOf(root.items, ''), problems: [] };
 }
 
 /** Numbers stay as they were written: a secret of digits alone is text, not a rounded number. */
@@ -82,25 +92,4 @@ function plainOf(node: Node, document: Document): unknown {
 function nameOf(key: Node): string {
   if (!isScalar(key)) return '?';
   return typeof key.value === 'number' ? (key.source ?? String(key.value)) : String(key.value);
-}
-
-interface Collecting {
-  readonly entries: FileEntry[];
-  readonly place: (offset: number) => string;
-  readonly isSection: (key: string) => boolean;
-  readonly toData: (node: Node) => unknown;
-}
-
-function collect(pairs: readonly Pair[], prefix: string, into: Collecting): void {
-  for (const pair of pairs) {
-    const keyNode = pair.key as Node;
-    const key = `${prefix}${nameOf(keyNode)}`;
-    const value = pair.value as Node | null;
-    if (isMap(value) && value.items.length > 0 && into.isSection(key)) {
-      collect(value.items, `${key}.`, into);
-      continue;
-    }
-    const where = into.place(keyNode.range?.[0] ?? 0);
-    into.entries.push({ key, where, raw: value === null ? null : into.toData(value) });
-  }
 }

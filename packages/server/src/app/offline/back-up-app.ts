@@ -4,9 +4,17 @@ import { systemCode } from '../../platform/system-reason.js';
 import { type BackedUp, backUpDatabase } from '../../store/sqlite/backup.js';
 import type { Config } from '../config/config-definition.js';
 import { StartError } from '../start-error.js';
-import { draftOf, isThere, leftDrafts, removeDraft, targetOf } from './draft-file.js';
 import { asStartError, databaseOf } from './offline-database.js';
-import { assertOther, putInPlace, syncFile } from './output-file.js';
+import {
+  assertOther,
+  draftOf,
+  isThere,
+  leftDrafts,
+  putInPlace,
+  removeDraft,
+  syncFile,
+  targetOf,
+} from './output-file.js';
 
 export interface BackupOptions {
   readonly file: string;

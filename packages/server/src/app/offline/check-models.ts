@@ -27,7 +27,7 @@ export function checkModels(
 async function checkOne(config: Config, log: Log): Promise<ModelsChecked> {
   const { clientid } = config;
   const { models, close, warnings } = await openModels(config, log).catch((error: unknown) => {
-    throw clientid === undefined ? error : namedProblems(error, clientid);
+    throw namedProblems(error, clientid);
   });
   await close();
   const collections = models.all().map(({ names }) => printedCollection(names));

@@ -3,25 +3,23 @@ import { likelyCollection, listed } from '../../model/load/expected-names.js';
 import type { ExportReader } from '../../store/export-reader.js';
 import { ConfigError } from '../config/config.js';
 
-/** A collection that `--collection` names. */
-export interface SelectedCollection {
-  /** `users/posts`. */
-  readonly key: string;
+/** The collections that `--collection` names. */
+export interface SelectedCollections {
+  /** `users/posts` and so on. */
+  readonly keys: readonly string[];
   /** `/users/*` and so on. */
-  readonly shown: string;
+  readonly shown: readonly string[];
 }
 
 /** Identifies collections by their names alone, in order, however they were written. */
 export async function collectionFilter(
   collections: readonly string[],
   reader: ExportReader,
-): Promise<readonly SelectedCollection[] | undefined> {
+): Promise<SelectedCollections | undefined> {
   if (collections.length === 0) return undefined;
   const known = (await reader.collections()).map(({ names }) => names);
-  const chosen = new Map(collections.map((given) => [keyOf(given, known), given]));
-  return [...chosen.keys()]
-    .sort()
-    .map((key) => ({ key, shown: printedCollection(key.split('/')) }));
+  const keys = [...new Set(collections.map((given) => keyOf(given, known)))].sort();
+  return { keys, shown: keys.map((key) => printedCollection(key.split('/'))) };
 }
 
 function keyOf(given: string, known: readonly (readonly string[])[]): string {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { cascades } from '../../commands/write/cascade-entry.js';
+import { ownerOnlyFile } from '../../platform/owner-only.js';
 import type { Progress } from '../../platform/progress.js';
 import { systemPlatform } from '../../platform/system.js';
 import { systemCode } from '../../platform/system-reason.js';
@@ -9,10 +10,9 @@ import { readExportProgress } from '../../transfer/export-progress.js';
 import { type ExportCounts, type LineSink, StoreExport } from '../../transfer/export-store.js';
 import type { Config } from '../config/config-definition.js';
 import { StartError, systemReason } from '../start-error.js';
-import { collectionFilter, type SelectedCollection } from './collection-filter.js';
-import { draftOf, isThere, leftDrafts, targetOf } from './draft-file.js';
+import { collectionFilter, type SelectedCollections } from './collection-filter.js';
 import { asStartError, databaseOf, openOfflineReader } from './offline-database.js';
-import { assertOther, ownersOnly, putInPlace } from './output-file.js';
+import { assertOther, draftOf, isThere, leftDrafts, putInPlace, targetOf } from './output-file.js';
 
 export interface ExportAppOptions {
   /** Collections as given; empty: all of the app's. */
@@ -43,12 +43,9 @@ export async function exportApp(
   options: ExportAppOptions,
 ): Promise<ExportResult> {
   return await exporting(config, options, async (reader, collections) => {
-    const only = collections?.map(({ key }) => key);
-    const work = new StoreExport(reader, sink, { ...options, only }, options.progress);
-    const counts = await work.begin(
-      now(),
-      collections?.map(({ shown }) => shown),
-    );
+    const filter = { ...options, only: collections?.keys };
+    const work = new StoreExport(reader, sink, filter, options.progress);
+    const counts = await work.begin(now(), collections?.shown);
     return { ...counts, unfinished: await unfinishedLeftOut(reader, options) };
   });
 }
@@ -93,27 +90,18 @@ async function unfinishedLeftOut(
 }
 
 /** A file being written. */
-class ExportDraft {
+interface ExportDraft {
   readonly handle: FileHandle;
-  readonly #own: string;
-  #path: string;
+  readonly target: string;
+  /** Its present name. */
+  path: string;
+}
 
-  /** `path`: its present name. */
-  constructor(handle: FileHandle, path: string, target: string) {
-    this.handle = handle;
-    this.#path = path;
-    this.#own = draftOf(target);
-  }
-
-  get path(): string {
-    return this.#path;
-  }
-
-  /** Renames it for this process. */
-  async claim(): Promise<void> {
-    await rename(this.#path, this.#own);
-    this.#path = this.#own;
-  }
+/** Renames it for this process. */
+async function claim(draft: ExportDraft): Promise<void> {
+  const own = draftOf(draft.target);
+  await rename(draft.path, own);
+  draft.path = own;
 }
 
 /** The newest draft, or the file itself, if an export is to be resumed; otherwise a new draft. */
@@ -126,10 +114,10 @@ async function openDraft(
     const begun = resume ? (left.at(-1) ?? (there ? target : undefined)) : undefined;
     for (const other of left) if (other !== begun) await rm(other, { force: true });
     const path = begun ?? draftOf(target);
-    const handle = await open(path, begun === undefined ? 'wx+' : 'r+', ownersOnly);
+    const handle = await open(path, begun === undefined ? 'wx+' : 'r+', ownerOnlyFile);
     // The umask, or the process that created it, may have set another mode.
-    await handle.chmod(ownersOnly);
-    return new ExportDraft(handle, path, target);
+    await handle.chmod(ownerOnlyFile);
+    return { handle, path, target };
   } catch (error) {
     throw new StartError([`${file} cannot be written: ${systemReason(error)}`], error);
   }
@@ -147,13 +135,12 @@ const taken = (file: string): StartError =>
 async function writeFile(
   draft: ExportDraft,
   reader: ExportReader,
-  collections: readonly SelectedCollection[] | undefined,
+  collections: SelectedCollections | undefined,
   options: FileOptions,
 ): Promise<ExportCounts | undefined> {
   const { history, system, file, progress } = options;
   const { handle } = draft;
-  const only = collections?.map(({ key }) => key);
-  const shown = collections?.map((filter) => filter.shown);
+  const { keys: only, shown } = collections ?? {};
   const found = await readExportProgress(handle);
   const size = found.kind === 'begun' ? found.size : 0;
   const work = new StoreExport(reader, sinkOf(handle, size), { history, system, only }, progress);
@@ -163,7 +150,7 @@ async function writeFile(
     case 'other':
       throw new StartError([`${file} cannot be continued: ${found.why}`]);
     case 'nothing':
-      await draft.claim();
+      await claim(draft);
       await handle.truncate(0);
       return await work.begin(now(), shown);
     case 'begun': {
@@ -178,7 +165,7 @@ async function writeFile(
       if (header.position > (await reader.state()).position) {
         throw new StartError([`${file} was begun from other data, or from data that is older now`]);
       }
-      await draft.claim();
+      await claim(draft);
       await handle.truncate(size);
       return await work.goOn(found.progress);
     }
@@ -206,10 +193,7 @@ const now = () => new Date(systemPlatform.clock.now()).toISOString();
 async function exporting<T>(
   config: Config,
   options: ExportAppOptions,
-  work: (
-    reader: ExportReader,
-    collections: readonly SelectedCollection[] | undefined,
-  ) => Promise<T>,
+  work: (reader: ExportReader, collections: SelectedCollections | undefined) => Promise<T>,
 ): Promise<T> {
   const reader = openOfflineReader(config);
   try {

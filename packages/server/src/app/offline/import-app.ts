@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { silentLog } from '../../platform/log.js';
 import { noMetrics } from '../../platform/metrics.js';
+import { ownerOnlyFile } from '../../platform/owner-only.js';
 import type { Progress } from '../../platform/progress.js';
 import { systemPlatform } from '../../platform/system.js';
 import { ImportRefused, type OnConflict, planImport } from '../../transfer/import-plan.js';
@@ -14,7 +15,6 @@ import { openModels } from '../serve/open-models.js';
 import { openStore } from '../serve/open-store.js';
 import { StartError, systemReason } from '../start-error.js';
 import { asStartError, databaseOf } from './offline-database.js';
-import { ownersOnly } from './output-file.js';
 
 export interface ImportOptions {
   /** A path, or stdin. */
@@ -72,10 +72,10 @@ async function openSource(config: Config, source: string | Readable): Promise<Fi
 /** Copies it into the data folder, which needs room for the data anyway, as a private file. */
 async function spooled(config: Config, source: Readable): Promise<FileHandle> {
   const path = join(config.values.data, `import.${process.pid}.part`);
-  const file = await open(path, 'wx+', ownersOnly);
+  const file = await open(path, 'wx+', ownerOnlyFile);
   try {
     await rm(path);
-    await file.chmod(ownersOnly);
+    await file.chmod(ownerOnlyFile);
     await pipeline(source, async (chunks: AsyncIterable<Buffer>) => {
       for await (const chunk of chunks) await file.appendFile(chunk);
     });

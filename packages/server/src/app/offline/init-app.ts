@@ -22,7 +22,9 @@ export async function initApp(folder: string, name: Template): Promise<void> {
   const target = resolve(folder);
   const template = fileURLToPath(new URL(name, templatesFolder));
   try {
-    assertEmpty(target, folder);
+    if (existsSync(target) && readdirSync(target).length > 0) {
+      throw new StartError([`${folder} is not empty, and nothing in it was changed`]);
+    }
     mkdirSync(target, { recursive: true });
     cpSync(template, target, { recursive: true });
     // npm would leave a file of this name out of the package.
@@ -39,11 +41,4 @@ async function writeFirstTypes(folder: string): Promise<void> {
   const config = readConfig({ mode: 'development', folder, environment: {}, flags: {} });
   const { types } = config.values;
   if (types !== false) writeTypes(types, await modelTypes(config));
-}
-
-function assertEmpty(target: string, folder: string): void {
-  if (!existsSync(target)) return;
-  if (readdirSync(target).length > 0) {
-    throw new StartError([`${folder} is not empty, and nothing in it was changed`]);
-  }
 }

@@ -40,14 +40,15 @@ export function emailTransportOf(values: Values, platform: Platform): EmailTrans
 
 /** The templates of the folder, with defaults for missing ones. */
 function templatesIn(folder: string | undefined): Readonly<Record<EmailKind, EmailTemplate>> {
+  if (folder === undefined) return plainTemplates;
   const templates = { ...plainTemplates };
   const problems: string[] = [];
-  for (const kind of folder === undefined ? [] : emailKinds) {
-    const file = join(folder ?? '', `${kind}.txt`);
+  for (const kind of emailKinds) {
+    const file = join(folder, `${kind}.txt`);
     if (!existsSync(file)) continue;
     const parsed = parseTemplate(kind, readNeeded(file));
     if (parsed.ok) templates[kind] = parsed.template;
-    else problems.push(`${basename(folder ?? '')}/${kind}.txt: ${parsed.problem}`);
+    else problems.push(`${basename(folder)}/${kind}.txt: ${parsed.problem}`);
   }
   if (problems.length > 0) throw new StartError(problems);
   return templates;

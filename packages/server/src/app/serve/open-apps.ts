@@ -48,9 +48,9 @@ async function openOne(
   });
 }
 
-/** The same problems, each with its app. */
-export function namedProblems(error: unknown, clientid: string): unknown {
-  if (!(error instanceof StartError)) return error;
+/** The same problems, each with its app; without one, the same error. */
+export function namedProblems(error: unknown, clientid: string | undefined): unknown {
+  if (!(error instanceof StartError) || clientid === undefined) return error;
   return new StartError(
     error.problems.map((problem) => `${clientid}: ${problem}`),
     error,

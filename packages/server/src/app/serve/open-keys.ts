@@ -53,11 +53,8 @@ function problemOf(error: unknown, source: KeySource | undefined, index: number)
   return `auth.keys[${index}]${file} ${why}`;
 }
 
-/** A URL for the log, without its scheme, so that it is not mistaken for the server's own. */
-export const placeOf = (url: string): string => url.replace(/^https?:\/\//, '');
-
 /** Limits of a key document, in milliseconds and bytes. */
-export const documentBounds = { timeout: 5000, largest: 256 * 1024 };
+const documentBounds = { timeout: 5000, largest: 256 * 1024 };
 
 /** Published keys: key sets for tokens (`auth.jwks`), and the issuers of `auth.oidc` with theirs. */
 export interface Published {
@@ -75,7 +72,8 @@ export function openPublished(values: Values, ports: AppPorts): Published {
   );
   const fetchJson = httpFetchJson({ timers: platform.timers, ...documentBounds });
   const common = (url: string) => {
-    const log = ports.log.child({ keysOf: placeOf(url) });
+    // Without its scheme, so that it is not mistaken for the server's own.
+    const log = ports.log.child({ keysOf: url.replace(/^https?:\/\//, '') });
     return { fetchJson, platform, log, fetches };
   };
   const keys = values['auth.jwks'].map((url) => new RemoteKeys({ url, ...common(url) }));

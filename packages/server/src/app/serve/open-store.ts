@@ -11,14 +11,10 @@ import type { Config } from '../config/config-definition.js';
 import { openDataFolder } from '../config/data-folder.js';
 import { StartError, systemReason } from '../start-error.js';
 
-/** Where a store reports its health. */
-export interface StoreReports {
+/** How a store is opened, and where it reports its health. */
+export interface StoreOptions {
   readonly log: Log;
   readonly metrics: Metrics;
-}
-
-/** How a store is opened. */
-export interface StoreOptions extends StoreReports {
   /** Open it even if acknowledged changes may be missing (rule DUR9). */
   readonly force?: boolean | undefined;
 }

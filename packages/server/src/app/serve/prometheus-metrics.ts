@@ -2,6 +2,7 @@ import {
   Counter,
   collectDefaultMetrics,
   Gauge,
+  type GaugeConfiguration,
   Histogram,
   type Metric,
   Registry,
@@ -28,10 +29,9 @@ export function prometheusMetrics(): ServerMetrics {
     registry.removeSingleMetric(`really_nodejs_active_${what}_total`);
   }
   const families = new MetricFamilies(registry);
-  const texts = new MetricsTexts(registry);
   return {
     ...metricsOf(families, undefined),
-    text: (format = 'prometheus') => texts.write(format),
+    text: textsOf(registry),
     ofApp: (clientid) => metricsOf(families, clientid),
   };
 }
@@ -42,70 +42,50 @@ const contentTypes = {
 } as const;
 
 /** Renders one text after the other, because a registry has one format at a time. */
-class MetricsTexts {
-  readonly #registry: Registry<RegistryContentType>;
-  #last: Promise<unknown> = Promise.resolve();
-
-  constructor(registry: Registry<RegistryContentType>) {
-    this.#registry = registry;
-  }
-
-  write(format: keyof typeof contentTypes): Promise<MetricsText> {
-    const written = this.#last.then(() => this.#write(contentTypes[format]));
-    this.#last = written.catch(() => {});
-    return written;
-  }
-
-  async #write(contentType: RegistryContentType): Promise<MetricsText> {
-    this.#registry.setContentType(contentType);
-    const counters = this.#counters();
+function textsOf(registry: Registry<RegistryContentType>): ServerMetrics['text'] {
+  let last: Promise<unknown> = Promise.resolve();
+  const write = async (contentType: RegistryContentType): Promise<MetricsText> => {
+    registry.setContentType(contentType);
+    const names = registry.getMetricsAsArray().map((metric) => [metric, metric.name] as const);
     try {
-      return { text: await this.#registry.metrics(), contentType };
+      return { text: await registry.metrics(), contentType };
     } finally {
       // The OpenMetrics rendering removes `_total` from a counter's name and does not put it back.
-      for (const [counter, name] of counters) Object.assign(counter, { name });
+      for (const [metric, name] of names) Object.assign(metric, { name });
     }
-  }
-
-  #counters(): [counter: object, name: string][] {
-    return this.#registry
-      .getMetricsAsArray()
-      .map((metric) => [metric, metric.name] as [object, string]);
-  }
+  };
+  return (format = 'prometheus') => {
+    const written = last.then(() => write(contentTypes[format]));
+    last = written.catch(() => {});
+    return written;
+  };
 }
 
 function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
+  const { registers } = families;
   const names = app === undefined ? [] : ['app'];
   const apps = app === undefined ? [] : [app];
   return {
     counter(name, help, labels = []) {
       const labelNames = [...names, ...labels];
-      const counter = families.get(name, (registers) => {
-        return new Counter({ name, help, registers, labelNames });
-      });
+      const counter = families.get(name, () => new Counter({ name, help, registers, labelNames }));
       // Initialized with 0: for Prometheus, a series that appears with 1 has not increased.
       if (labels.length === 0) counter.labels(...apps).inc(0);
       return { add: (amount = 1, ...values) => counter.labels(...apps, ...values).inc(amount) };
     },
     gauge(name, help, labels = []) {
       const labelNames = [...names, ...labels];
-      const gauge = families.get(name, (registers) => {
-        return new Gauge({ name, help, registers, labelNames });
-      });
+      const gauge = families.get(name, () => new Gauge({ name, help, registers, labelNames }));
       return { set: (value, ...values) => gauge.labels(...apps, ...values).set(value) };
     },
     observe(name, help, read, labels = {}) {
       const labelNames = [...names, ...Object.keys(labels)];
-      families.observe(name, {
-        help,
-        labelNames,
-        labels: [...apps, ...Object.values(labels)],
-        read,
-      });
+      const observed = { labels: [...apps, ...Object.values(labels)], read };
+      families.observe({ name, help, registers, labelNames }, observed);
     },
     histogram(name, help, buckets, labels = []) {
       const labelNames = [...names, ...labels];
-      const histogram = families.get(name, (registers) => {
+      const histogram = families.get(name, () => {
         const config = { name, help, registers, labelNames, buckets: [...buckets] };
         return new Histogram({ ...config, enableExemplars: true });
       });
@@ -131,30 +111,29 @@ function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
 const longestExample = 100;
 
 interface ObservedMetric {
-  readonly help: string;
-  readonly labelNames: readonly string[];
   readonly labels: readonly string[];
   readonly read: () => number;
 }
 
 /** The registered metrics, each once, however many apps use it. */
 class MetricFamilies {
-  readonly #registers: [Registry<RegistryContentType>];
+  readonly registers: [Registry<RegistryContentType>];
   readonly #made = new Map<string, Metric>();
   readonly #observed = new Map<string, ObservedMetric[]>();
 
   constructor(registry: Registry<RegistryContentType>) {
-    this.#registers = [registry];
+    this.registers = [registry];
   }
 
-  get<T extends Metric>(name: string, make: (registers: [Registry<RegistryContentType>]) => T): T {
+  get<T extends Metric>(name: string, make: () => T): T {
     // The caller knows its type: the registry refuses another type under the same name.
-    const made = (this.#made.get(name) as T | undefined) ?? make(this.#registers);
+    const made = (this.#made.get(name) as T | undefined) ?? make();
     this.#made.set(name, made);
     return made;
   }
 
-  observe(name: string, observed: ObservedMetric): void {
+  observe(gauge: GaugeConfiguration<string>, observed: ObservedMetric): void {
+    const { name } = gauge;
     const known = this.#observed.get(name);
     if (known?.some(({ labels }) => labels.join() === observed.labels.join())) {
       throw new Error(`${name} is observed already`);
@@ -165,17 +144,9 @@ class MetricFamilies {
     }
     const all = [observed];
     this.#observed.set(name, all);
-    this.get(name, (registers) => {
-      const { help, labelNames } = observed;
-      return new Gauge({
-        name,
-        help,
-        registers,
-        labelNames: [...labelNames],
-        collect() {
-          for (const { labels, read } of all) this.labels(...labels).set(read());
-        },
-      });
-    });
+    const collect = function (this: Gauge) {
+      for (const { labels, read } of all) this.labels(...labels).set(read());
+    };
+    this.get(name, () => new Gauge({ ...gauge, collect }));
   }
 }

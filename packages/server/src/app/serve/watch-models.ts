@@ -1,7 +1,7 @@
 import { type BigIntStats, type Dirent, promises } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../platform/log.js';
-import type { Platform, Timer } from '../../platform/platform.js';
+import type { Platform } from '../../platform/platform.js';
 import { systemCode } from '../../platform/system-reason.js';
 
 /** Milliseconds between two scans, and at least this multiple of the last scan's duration, to limit the load. */
@@ -26,64 +26,33 @@ export interface WatchOptions {
 export async function watchModels(
   folder: string,
   changed: () => void,
-  options: WatchOptions,
+  { platform: { clock, timers }, log }: WatchOptions,
 ): Promise<() => Promise<void>> {
-  const watch = new ModelWatch(folder, changed, options);
-  await watch.begin();
-  return async () => watch.stop();
-}
-
-class ModelWatch {
-  readonly #folder: string;
-  readonly #changed: () => void;
-  readonly #options: WatchOptions;
-  #timer: Timer | undefined;
-  #isStopped = false;
+  let isStopped = false;
   /** As of the last call of `changed`, and as of the last scan. */
-  #known = '';
-  #last = '';
-
-  constructor(folder: string, changed: () => void, options: WatchOptions) {
-    this.#folder = folder;
-    this.#changed = changed;
-    this.#options = options;
-  }
-
-  async begin(): Promise<void> {
-    this.#known = await fingerprintOf(this.#folder);
-    this.#last = this.#known;
-    this.#schedule(pause);
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-  }
-
-  #schedule(ms: number): void {
-    if (!this.#isStopped) this.#timer = this.#options.platform.timers.after(ms, () => this.#look());
-  }
-
-  #look(): void {
-    const { clock } = this.#options.platform;
+  let known = await fingerprintOf(folder);
+  let last = known;
+  const look = async () => {
     const begun = clock.monotonic();
-    fingerprintOf(this.#folder)
-      .then((now) => this.#take(now))
-      .catch((err: unknown) => this.#options.log.warn({ err }, 'the models cannot be watched'))
-      .finally(() => {
-        this.#schedule(Math.max(pause, (clock.monotonic() - begun) * restPerLook));
-      });
-  }
-
-  /** Files are complete when two scans agree. */
-  #take(now: string): void {
-    if (this.#isStopped) return;
-    if (now !== this.#known && now === this.#last) {
-      this.#known = now;
-      this.#changed();
+    try {
+      const now = await fingerprintOf(folder);
+      // Files are complete when two scans agree.
+      if (!isStopped && now !== known && now === last) {
+        known = now;
+        changed();
+      }
+      last = now;
+    } catch (err) {
+      log.warn({ err }, 'the models cannot be watched');
     }
-    this.#last = now;
-  }
+    const rest = Math.max(pause, (clock.monotonic() - begun) * restPerLook);
+    if (!isStopped) timer = timers.after(rest, look);
+  };
+  let timer = timers.after(pause, look);
+  return async () => {
+    isStopped = true;
+    timer.cancel();
+  };
 }
 
 /** A fingerprint that changes when any file below the folder is replaced or written. Does not reject for missing files. */
