@@ -92,7 +92,9 @@ class HookRead {
   }
 
   async #answer([name, r, given]: readonly JsonValue[], bytes: number): Promise<string> {
-    if (name === 'get') return Array.isArray(r) ? this.#list(r, bytes) : this.#one(r);
+    if (name === 'get') {
+      return await (Array.isArray(r) ? this.#list(r, bytes) : this.#object(this.#target(r)));
+    }
     const cmd = String(name);
     const request = this.#parse({ cmd, tag: 0, r: r ?? null, cmdOpts: optionsOf(cmd, given) });
     const { queryLimiter } = this.#context.services;
@@ -115,10 +117,6 @@ class HookRead {
     if (request.cmd !== 'get') throw fail('command.unknown');
     requestModel(this.#context, request.target.names);
     return request.target.r;
-  }
-
-  async #one(r: JsonValue | undefined): Promise<string> {
-    return await this.#object(this.#target(r));
   }
 
   async #list(list: readonly JsonValue[], bytes: number): Promise<string> {

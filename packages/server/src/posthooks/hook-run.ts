@@ -1,5 +1,5 @@
 import type { JsonValue } from '@really/protocol';
-import type { HookAnswer, HookPause, HookState, ScriptEffect } from '../model/hook-state.js';
+import type { HookAnswer, HookState, ScriptEffect } from '../model/hook-state.js';
 import type { Script, ScriptResult } from '../model/model.js';
 import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
@@ -32,13 +32,14 @@ export async function runHook(
   let bytes = 0;
   let given = 0;
   for (;;) {
-    const result = await execute(hook, scope, { ...state, answers });
+    const result = await (hook.advance?.(scope, { ...state, answers }) ?? hook.run(scope));
     if (result.kind === 'returned') {
       return { ...result, effects: [...effects, ...(result.effects ?? [])] };
     }
     if (result.kind !== 'paused') return result;
     effects.push(...result.effects);
-    state = advanced(state, result, effects.length);
+    const effectChars = state.effectChars + result.effectChars;
+    state = { ...state, effects: effects.length, effectChars, prints: result.prints };
     if (result.call !== undefined) {
       const call = JSON.parse(result.call) as JsonValue[];
       const reply = await reads.reply(call, limits.hookAnswers - bytes);
@@ -50,29 +51,11 @@ export async function runHook(
   }
 }
 
-function execute(
-  hook: Script,
-  scope: Readonly<Record<string, JsonValue | undefined>>,
-  state: HookState,
-): ScriptResult | Promise<ScriptResult | HookPause> {
-  return hook.advance ? hook.advance(scope, state) : hook.run(scope);
-}
-
-type StateWithoutAnswers = Omit<HookState, 'answers'>;
-
-function newState({ clock, random }: HookRunOptions['platform']): StateWithoutAnswers {
+function newState({ clock, random }: HookRunOptions['platform']): Omit<HookState, 'answers'> {
   const bytes = random.bytes(16);
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const seed = [0, 4, 8, 12].map((offset) => words.getInt32(offset));
   return { now: clock.now(), seed, effects: 0, effectChars: 0, prints: 0 };
-}
-
-function advanced(
-  state: StateWithoutAnswers,
-  { effectChars, prints }: HookPause,
-  effects: number,
-): StateWithoutAnswers {
-  return { ...state, effects, effectChars: state.effectChars + effectChars, prints };
 }
 
 const tooMuch: ScriptResult = {

@@ -7,9 +7,9 @@ import { jobOwner } from '../jobs/job-owner.js';
 import { isStoreDown, type Job, type JobOutcome, type JobQueue } from '../jobs/job-queue.js';
 import type { ScriptEffect } from '../model/hook-state.js';
 import { requestOf, systemCreation } from '../objects/system-records.js';
-import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
+import type { WriteRequest } from '../objects/write-request.js';
 import { fits } from '../platform/record-schema.js';
-import { describeFailure, stepOf } from './effects.js';
+import { describeFailure, type EffectStep, stepOf } from './effects.js';
 
 /** Effects that are written together: as many as a batch may have commands. */
 export const effectsTogether = 100;
@@ -39,12 +39,6 @@ export interface HookEvent {
   readonly at: number;
   /** Who the delivery counts for: see `jobOwner`. */
   readonly owner: string;
-}
-
-/** What else is written and erased with effects. */
-interface Ending {
-  readonly requests: readonly WriteRequest[];
-  readonly erases: readonly string[];
 }
 
 type Committed =
@@ -105,7 +99,9 @@ export class HookWrites {
       this.#spread.delete(job.r);
       return { kind: 'erased' };
     }
-    return effects.length < 2 ? tooLarge : await this.#split(job, effects, [part, ...others]);
+    if (effects.length < 2) return tooLarge;
+    const halves = inParts(effects, Math.ceil(effects.length / 2));
+    return await this.#store(job, halves, { parts: others, erases: [part] });
   }
 
   /** The run of this entry is over, with or without success. */
@@ -131,16 +127,7 @@ export class HookWrites {
     }
   }
 
-  /** Makes two parts of one that is too large for a commit. */
-  async #split(
-    job: Job,
-    effects: readonly ScriptEffect[],
-    [part = '', ...others]: readonly string[],
-  ): Promise<JobOutcome> {
-    const halves = inParts(effects, Math.ceil(effects.length / 2));
-    return await this.#store(job, halves, { parts: others, erases: [part] });
-  }
-
+  /** Stores effects as parts of their entry, before `rest.parts`. */
   async #store(
     job: Job,
     parts: readonly (readonly ScriptEffect[])[],
@@ -193,7 +180,7 @@ export class HookWrites {
   async #commit(
     entry: OutboxEntry,
     effects: readonly ScriptEffect[],
-    { requests, erases }: Ending,
+    { requests, erases }: { requests: readonly WriteRequest[]; erases: readonly string[] },
   ): Promise<Committed> {
     const steps: EffectWrite[] = [];
     for (const effect of effects) {
@@ -204,7 +191,7 @@ export class HookWrites {
       }
     }
     const { objects } = this.#options.services;
-    const all = [...steps.map(({ request }) => request()), ...requests];
+    const all = [...steps.map(({ step }) => step.request()), ...requests];
     const result = await objects.writeAll(all, { erases, owner: jobOwner(entry) });
     switch (result.kind) {
       case 'committed':
@@ -215,11 +202,11 @@ export class HookWrites {
       case 'refused':
         return { kind: 'refused', effect: steps[result.index]?.effect, error: result.error };
       default: {
-        const step = steps[result.index];
+        const refused = steps[result.index];
         // The entry is gone: another node did its work.
-        if (!step) return { kind: 'committed' };
-        const error = step.refusal?.(result) ?? result.kind;
-        return { kind: 'refused', effect: step.effect, error };
+        if (!refused) return { kind: 'committed' };
+        const { effect, step } = refused;
+        return { kind: 'refused', effect, error: step.refusal?.(result) ?? result.kind };
       }
     }
   }
@@ -228,11 +215,11 @@ export class HookWrites {
     const [kind, name, value] = effect;
     if (kind !== 'emit') {
       const context = this.#options.contexts.ofHook(entry.chain + 1, jobOwner(entry));
-      const step = stepOf(context, [kind, name, value]);
-      return [{ effect, request: () => step.request(), refusal: (found) => step.refusal(found) }];
+      return [{ effect, step: stepOf(context, [kind, name, value]) }];
     }
     const event = { name, data: value, r: entry.r, at: entry.at, owner: jobOwner(entry) };
-    return this.#options.deliveries(event).map((request) => ({ effect, request: () => request }));
+    const deliveries = this.#options.deliveries(event);
+    return deliveries.map((request) => ({ effect, step: { request: () => request } }));
   }
 }
 
@@ -244,8 +231,7 @@ const partSchema = Type.Object({ effects: Type.String() });
 
 interface EffectWrite {
   readonly effect: ScriptEffect;
-  readonly request: () => WriteRequest;
-  readonly refusal?: ((found: CommitRefusal) => ProtocolError) | undefined;
+  readonly step: Pick<EffectStep, 'request'> & Partial<EffectStep>;
 }
 
 function inParts<T>(list: readonly T[], size: number): T[][] {

@@ -8,8 +8,8 @@ import { jobOwner } from '../jobs/job-owner.js';
 import { type Job, type JobFailure, type JobOutcome, JobQueue } from '../jobs/job-queue.js';
 import { doubling } from '../jobs/retry-policy.js';
 import { plainAuth } from '../model/hooks.js';
-import { type LookupScope, lookupScope } from '../model/lookups/find-lookups.js';
-import type { Model, Script, ScriptFailure, ScriptResult } from '../model/model.js';
+import { lookupScope } from '../model/lookups/find-lookups.js';
+import type { Script, ScriptFailure, ScriptResult } from '../model/model.js';
 import type { WriteRequest } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -118,7 +118,9 @@ export class Outbox {
     const hook = model?.hooks[entry.hook];
     // The app has no such hook any more.
     if (!model || !hook) return { kind: 'done' };
-    const found = await lookUp(model, hook, entry);
+    const { auth, r, data: obj } = entry;
+    // As committed when it runs (rule LKP2).
+    const found = await lookupScope(hook.lookups, { auth, r, obj }, { read: model.readLookups });
     const result = await this.#execute(hook, { ...found, ...scopeOf(entry) });
     switch (result.kind) {
       case 'returned':
@@ -160,15 +162,6 @@ type HookScope = Record<string, JsonValue | undefined>;
 
 function failed(failure: JobFailure): JobOutcome {
   return { kind: 'failed', ...failure };
-}
-
-/** What a hook looks at, as committed when it runs (rule LKP2). Rejects where the store is unavailable. */
-async function lookUp(
-  model: Model,
-  { lookups }: Script,
-  { auth, r, data: obj }: OutboxEntry,
-): Promise<LookupScope> {
-  return await lookupScope(lookups, { auth, r, obj }, { read: model.readLookups });
 }
 
 /** The variables of a post hook: all names exist, whatever the hook. */

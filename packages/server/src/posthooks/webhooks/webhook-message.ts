@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '@really/protocol';
+import type { JsonObject } from '@really/protocol';
 import { Type } from '@really/protocol/schema';
 import { requestOf, systemCreation } from '../../objects/system-records.js';
 import type { WriteRequest } from '../../objects/write-request.js';
@@ -6,13 +6,10 @@ import { AnyValue, fits } from '../../platform/record-schema.js';
 import type { StandardWebhookMessage } from '../../platform/standard-webhook.js';
 import type { HookEvent } from '../hook-writes.js';
 
-/** An event to be delivered to one endpoint, as stored. `at`: when the object was written. */
-export interface WebhookMessage extends StandardWebhookMessage {
-  readonly data: JsonValue;
-  /** The object whose hook emitted it. */
-  readonly r: string;
-}
-
+/**
+ * Stores an event to be delivered to one endpoint. `r`: the object whose hook emitted it; `at`: when
+ * that was written.
+ */
 export function messageWrite(endpoint: string, event: HookEvent, id: string): WriteRequest {
   const { name: type, data, r: about, at, owner } = event;
   const r = `/_webhooks/${endpoint}/deliveries/${id}`;
@@ -28,6 +25,6 @@ const messageSchema = Type.Object({
 });
 
 /** `undefined` where this version cannot read it. */
-export function readMessage(stored: JsonObject): WebhookMessage | undefined {
+export function readMessage(stored: JsonObject): StandardWebhookMessage | undefined {
   return fits(messageSchema, stored) ? { data: null, ...stored } : undefined;
 }
