@@ -21,32 +21,33 @@ export const secretFile = (config: Config): string => join(config.values.data, s
 export function secretOf(config: Config, platform: Platform): string {
   const { secret } = config.values;
   if (config.mode === 'development') return secret ?? developmentSecret(config, platform);
-  const problem = problemOf(config, secret);
-  if (problem !== undefined) throw new StartError([problem]);
-  return secret ?? '';
+  return goodSecret(config, secret);
 }
 
 /** With several apps the server itself needs no secret, because it has no tokens: its secret only opens `/metrics`. */
 export function operatorSecretOf(config: Config): string | undefined {
   const { secret } = config.values;
   if (config.mode === 'development' || secret === undefined) return secret;
-  const problem = problemOf(config, secret);
-  if (problem !== undefined) throw new StartError([problem]);
-  return secret;
+  return goodSecret(config, secret);
 }
 
-function problemOf({ clientid }: Config, secret: string | undefined): string | undefined {
+function goodSecret({ clientid }: Config, secret = ''): string {
+  const problem = problemOf(secret);
+  if (problem === undefined) return secret;
   const key = clientid === undefined ? 'REALLY_SECRET' : `apps.${clientid}.secret`;
   const how = `set ${key} to random text of 32 characters or more (openssl rand -hex 32)`;
-  if (secret === undefined) return `there is no secret, and start needs one: ${how}`;
+  throw new StartError([`${problem}: ${how}`]);
+}
+
+function problemOf(secret: string): string | undefined {
+  if (secret === '') return 'there is no secret, and start needs one';
   if (secret.startsWith(developmentMark)) {
-    return `the secret was made by really dev and is for development alone: ${how}`;
+    return 'the secret was made by really dev and is for development alone';
   }
   if (/change[-_ ]?(me|this)/i.test(secret)) {
-    return `the secret is a placeholder that others may know: ${how}`;
+    return 'the secret is a placeholder that others may know';
   }
-  if ([...secret].length < leastLength) return `the secret is too short: ${how}`;
-  return undefined;
+  return [...secret].length < leastLength ? 'the secret is too short' : undefined;
 }
 
 function developmentSecret(config: Config, platform: Platform): string {
