@@ -2,11 +2,11 @@ import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import type { Platform, Timer } from '../platform/platform.js';
 import { FairQueue } from '../platform/scheduling/fair-queue.js';
+import { OwnerCounts } from '../platform/scheduling/owner-counts.js';
 import type { Store } from '../store/store.js';
 import type { CreatedEntry, Scope } from '../store/store-reads.js';
 import type { Pos, StoredObject } from '../store/stored-object.js';
 import { HeldBack } from './held-back.js';
-import { OwnerCounts } from '../platform/scheduling/owner-counts.js';
 
 /** The outcome of an attempt: no more to do, or to be retried after some milliseconds. */
 export type QueueAttempt =

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import type { Platform, Timer, Timers } from './platform.js';
+import type { Platform, Timer } from './platform.js';
 
 /** The longest delay of Node's timers; longer ones would fire at once. */
 const longest = 2 ** 31 - 1;
@@ -10,13 +10,9 @@ export const systemPlatform: Platform = {
     now: () => Date.now(),
     monotonic: () => performance.now(),
   },
-  timers: systemTimers(),
+  timers: { after, every },
   random: { bytes: randomBytes },
 };
-
-function systemTimers(): Timers {
-  return { after, every };
-}
 
 function after(ms: number, task: () => void): Timer {
   let rest = Math.max(0, ms);

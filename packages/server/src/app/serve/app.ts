@@ -89,16 +89,8 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   shutdown.add(() => stored.close());
   const current = new CurrentModels(opened, log);
   const { models } = current;
-  const data = await openData(config, {
-    ...ports,
-    models,
-    budgets,
-    tracing,
-    stored,
-    secret,
-    lookups,
-  });
-  const { services, store, bus, migrations, postHooks } = data;
+  const parts = { ...ports, models, budgets, tracing, stored, secret, lookups };
+  const { services, store, bus, migrations, postHooks } = await openData(config, parts);
   const auth = await openAuth(config, { ...ports, services, bus, secret, keys });
   const accounts = openAccounts(config, { ...ports, ...auth, services, bus, serverHashes });
   shutdown.add(() => accounts.close());
@@ -138,7 +130,6 @@ interface DataPorts extends AppPorts {
 /** Everything that reads and writes objects, in front of the store. */
 async function openData(config: Config, ports: DataPorts) {
   const { stored, secret, platform, log, metrics, budgets, tracing, models, shutdown } = ports;
-  const { lookups } = ports;
   const current = { models, platform, log, metrics };
   const migrations = new Migrations({ ...current, store: stored });
   const store = new CurrentStore({ ...current, store: stored, migrations });
@@ -147,7 +138,7 @@ async function openData(config: Config, ports: DataPorts) {
   const limits = limitsOf(config.values);
   const common = { ...current, budgets, store, bus, limits };
   const objects = new Objects({ ...common, idsAfter: await store.latestChangeTime() });
-  lookups.read = (rs) => objects.headsAtOnce(rs);
+  ports.lookups.read = (rs) => objects.headsAtOnce(rs);
   shutdown.add(() => objects.drain());
   const rates = ratesOf(config.values);
   const queryLimiter = new QueryLimiter({ limits, rates, budgets, platform, metrics });

@@ -51,7 +51,8 @@ export class CurrentModels {
       const models = loaded.models.all().length;
       this.#log.info({ models, changed }, 'the models were loaded again');
     } catch (error) {
-      this.#logProblems(error);
+      for (const problem of problemsOf(error)) this.#log.error({}, problem);
+      this.#log.error({}, 'the models were not loaded again; those that were in force stay');
     }
   }
 
@@ -67,11 +68,6 @@ export class CurrentModels {
       live.reloaded(before, pos);
       rooms.reloaded(pos);
     });
-  }
-
-  #logProblems(error: unknown): void {
-    for (const problem of problemsOf(error)) this.#log.error({}, problem);
-    this.#log.error({}, 'the models were not loaded again; those that were in force stay');
   }
 }
 

@@ -7,11 +7,6 @@ export class Fifo<T> {
     return this.#items.length - this.#start;
   }
 
-  /** The next one, which stays. */
-  get first(): T | undefined {
-    return this.#items[this.#start];
-  }
-
   push(item: T): void {
     this.#items.push(item);
   }

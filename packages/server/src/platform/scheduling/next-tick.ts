@@ -5,10 +5,7 @@ export class NextTick {
   #isRequested = false;
 
   /** `schedule`: by default `setImmediate`. */
-  constructor(
-    task: () => void,
-    schedule: ((task: () => void) => unknown) | undefined = setImmediate,
-  ) {
+  constructor(task: () => void, schedule: (task: () => void) => unknown = setImmediate) {
     this.#schedule = schedule;
     this.#run = () => {
       this.#isRequested = false;
