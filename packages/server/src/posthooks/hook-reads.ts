@@ -53,24 +53,10 @@ export class HookReads {
   readonly #slice: TickSlice;
 
   /** `context`: privileged. */
-  constructor(context: CommandContext) {
-    this.#context = context;
-    this.#slice = new TickSlice(context.services.platform.clock, answerTime);
-  }
-
-  /** See `HookRead.reply`. A call has one set of models from its beginning to its end. */
-  async reply(call: readonly JsonValue[], bytes: number): Promise<string> {
-    const context = withPinnedModels(this.#context);
-    return await new HookRead(context, this.#slice).reply(call, bytes);
-  }
-}
-
-/** One call. */
-class HookRead {
-  readonly #context: CommandContext;
-  readonly #slice: TickSlice;
-
-  constructor(context: CommandContext, slice: TickSlice) {
+  constructor(
+    context: CommandContext,
+    slice = new TickSlice(context.services.platform.clock, answerTime),
+  ) {
     this.#context = context;
     this.#slice = slice;
   }
@@ -80,8 +66,10 @@ class HookRead {
    * if the store is unavailable, with 429 if too many post hooks read.
    */
   async reply(call: readonly JsonValue[], bytes: number): Promise<string> {
+    // A call has one set of models from its beginning to its end.
+    const pinned = new HookReads(withPinnedModels(this.#context), this.#slice);
     try {
-      const reply = `{"value":${await this.#answer(call, bytes)}}`;
+      const reply = `{"value":${await pinned.#answer(call, bytes)}}`;
       if (Buffer.byteLength(reply) > bytes) throw tooLarge();
       return reply;
     } catch (error) {

@@ -31,13 +31,11 @@ export const isClientid = (text: string): boolean =>
 /** Why a key is invalid; completes the sentence "limits.mesage: …". */
 export function refusal(key: string): string {
   const { clientid, rest } = splitKey(key);
+  const prefix = clientid === undefined ? '' : `apps.${clientid}.`;
   const successor = renamedKeys.get(rest);
-  if (successor !== undefined) {
-    return isNow(clientid === undefined ? successor : `apps.${clientid}.${successor}`);
-  }
+  if (successor !== undefined) return isNow(prefix + successor);
   if (key === 'apps') return 'expected an app for each clientid, as apps: { a6bcc: { models: … } }';
   if (clientid !== undefined && rest === '') return 'expected keys of an app, such as models';
-  const prefix = clientid === undefined ? '' : `apps.${clientid}.`;
   if (isSection(key)) {
     const inside = keys.filter((known) => known.startsWith(`${rest}.`));
     const such = inside.slice(0, 3).map((known) => prefix + known);
