@@ -67,7 +67,7 @@ const maxPerKey = 16;
 /** Free places in memory with which those that are held back of an owner are read on. */
 const roomToRead = page;
 /** Milliseconds after which an unavailable store is read again. */
-const storeRetry = 1000;
+export const storeRetry = 1000;
 
 /**
  * A durable queue of entries in the store: each stays until its work is done, across restarts;

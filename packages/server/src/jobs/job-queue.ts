@@ -10,6 +10,7 @@ import {
   DurableQueue,
   type DurableQueueOptions,
   type QueueAttempt,
+  storeRetry,
 } from './durable-queue.js';
 import { delayAfter, type RetryPolicy } from './retry-policy.js';
 
@@ -76,9 +77,6 @@ export interface JobQueueOptions extends Omit<DurableQueueOptions, 'notBefore' |
   /** Called with the R of each job that will not run again: done, given up, or erased by others. */
   readonly ended?: ((r: string) => void) | undefined;
 }
-
-/** Milliseconds after which an unavailable store is tried again: not a failed attempt. */
-const storeRetry = 1000;
 
 /**
  * Work that follows a commit, and is done at least once, also after a crash. An entry is an object
@@ -209,6 +207,7 @@ export class JobQueue {
       return await this.#settle(job, await this.#attempt(job));
     } catch (error) {
       if (!isStoreDown(error)) throw error;
+      // Not a failed attempt.
       return { kind: 'retry', after: storeRetry };
     }
   }

@@ -8,14 +8,14 @@ export interface ConfiguredValue {
   readonly source: Source;
 }
 
-/** Parsed values of each app, by clientid. */
-export type ConfiguredApps = ReadonlyMap<string, ReadonlyMap<Key, ConfiguredValue>>;
-
 /**
- * The configuration of each app: the values given for it, otherwise the server's. Its folders are named after the app,
+ * The configuration of each app, by clientid: the values given for it, otherwise the server's. Its folders are named after the app,
  * a secret is never inherited, and the connections are shared equally.
  */
-export function appConfigsOf(server: Config, found: ConfiguredApps): Config[] {
+export function appConfigsOf(
+  server: Config,
+  found: ReadonlyMap<string, ReadonlyMap<Key, ConfiguredValue>>,
+): Config[] {
   return [...found].map(([clientid, own]) => {
     const current = currentValues((key) => {
       const given = serverKeys.has(key) ? undefined : own.get(key);

@@ -42,7 +42,8 @@ export function readConfig(sources: ConfigSources): Config {
   for (const givenValue of fromFlags(sources.flags)) reading.take(givenValue);
   const { mode } = sources;
   const current = currentValues((key) => {
-    return reading.found.get(key) ?? defaultOf(key, mode, folder);
+    const found = reading.found.get(key);
+    return found ?? { value: fallbackOf(key, mode, folder), source: { kind: 'default' } };
   });
   const server: Config = { mode, folder, ...current, apps: [] };
   const config = { ...server, apps: appConfigsOf(server, reading.apps) };
@@ -118,10 +119,6 @@ const usualFolders: Partial<Record<Key, string>> = {
   public: 'public',
   'auth.mail.templates': 'mail',
 };
-
-function defaultOf(key: Key, mode: Mode, folder: string): ConfiguredValue {
-  return { value: fallbackOf(key, mode, folder), source: { kind: 'default' } };
-}
 
 function fallbackOf(key: Key, mode: Mode, folder: string): unknown {
   const usualFolder = usualFolders[key];

@@ -46,15 +46,16 @@ function narrowFolder(folder: string): string[] {
   }
 }
 
-/** In a sticky folder users may remove only their own files. */
+/** In such a folder users may remove only their own files. */
+const sticky = 0o1000;
+
 function mayBeChanged({ mode }: Stats): boolean {
-  return (mode & 0o1000) === 0 && (mode & 0o022) !== 0;
+  return (mode & sticky) === 0 && (mode & 0o022) !== 0;
 }
 
 function isShared(folder: string, { uid, mode }: Stats): boolean {
-  const isSticky = (mode & 0o1000) !== 0;
   return (
-    isSticky ||
+    (mode & sticky) !== 0 ||
     uid !== process.getuid?.() ||
     !readdirSync(folder).every((name) => ownNames.test(name))
   );
