@@ -2,29 +2,16 @@ import { namesOf } from '@really/protocol';
 import { isOutdated, knownMembers } from '../model/evolve.js';
 import type { Model, ModelSet } from '../model/model.js';
 import type { Platform } from '../platform/platform.js';
-import type { CollectionLayout, StoredFieldType } from '../store/collection-layout.js';
-import type { Dependency, Dependents, DependentsPage } from '../store/dependents.js';
 import type { Epoch, Store } from '../store/store.js';
 import type {
-  Changes,
   Created,
   CreatedEntry,
   History,
-  Outdated,
   Query,
   ReadOptions,
   Scope,
 } from '../store/store-reads.js';
 import type { Pos, StoredObject } from '../store/stored-object.js';
-import type {
-  GroupOutcome,
-  Migration,
-  MigrationOutcome,
-  OnceRecord,
-  RestoredObject,
-  RestoreOutcome,
-  WriteGroup,
-} from '../store/write-group.js';
 import { MigrationFailed } from './migration-failed.js';
 import type { Migrations } from './migrations.js';
 
@@ -45,6 +32,30 @@ export interface CurrentStoreOptions {
 export class CurrentStore implements Store {
   readonly #options: CurrentStoreOptions;
   readonly #store: Store;
+
+  // What is the same without migration.
+  readonly prepare: Store['prepare'] = (collections) => this.#store.prepare(collections);
+  readonly areLiving: Store['areLiving'] = (rs) => this.#store.areLiving(rs);
+  readonly commit: Store['commit'] = (groups) => this.#store.commit(groups);
+  readonly restore: Store['restore'] = (entries, newest) => this.#store.restore(entries, newest);
+  /** Changes under other versions of the model are gone, so the objects have the current one. */
+  readonly changes: Store['changes'] = (scope, after, limit, options) =>
+    this.#store.changes(scope, after, limit, options);
+  readonly outdated: Store['outdated'] = (names, version, after, limit) =>
+    this.#store.outdated(names, version, after, limit);
+  readonly countOutdated: Store['countOutdated'] = (names, version) =>
+    this.#store.countOutdated(names, version);
+  readonly migrate: Store['migrate'] = (objects) => this.#store.migrate(objects);
+  readonly migrated: Store['migrated'] = (names, version) => this.#store.migrated(names, version);
+  /** Of the stored objects: one that is not migrated yet, or cannot be, may become visible as it is. */
+  readonly mistyped: Store['mistyped'] = (names, types) => this.#store.mistyped(names, types);
+  readonly dependents: Store['dependents'] = (r, dependency, page) =>
+    this.#store.dependents(r, dependency, page);
+  readonly position: Store['position'] = () => this.#store.position();
+  readonly latestChangeTime: Store['latestChangeTime'] = () => this.#store.latestChangeTime();
+  readonly once: Store['once'] = (uid, id) => this.#store.once(uid, id);
+  readonly ping: Store['ping'] = () => this.#store.ping();
+  readonly close: Store['close'] = () => this.#store.close();
 
   constructor(options: CurrentStoreOptions) {
     this.#options = options;
@@ -69,10 +80,6 @@ export class CurrentStore implements Store {
     const hasOutdated = objects.some((object) => object && this.#isOutdated(object));
     if (!hasOutdated) return objects.map((object) => object && this.#trimmed(object));
     return await Promise.all(objects.map((object) => object && this.#currentIfAny(object)));
-  }
-
-  areLiving(rs: readonly string[]): Promise<boolean[]> {
-    return this.#store.areLiving(rs);
   }
 
   async query(query: Query): Promise<StoredObject[]> {
@@ -101,76 +108,6 @@ export class CurrentStore implements Store {
     // So that it stays full.
     const rest = await this.created(scope, page.through, limit - entries.length, patience);
     return { ...rest, entries: [...entries, ...rest.entries] };
-  }
-
-  /** Changes under other versions of the model are gone, so the objects have the current one. */
-  changes(scope: Scope, after: Pos, limit: number, patience?: ReadOptions): Promise<Changes> {
-    return this.#store.changes(scope, after, limit, patience);
-  }
-
-  prepare(collections: readonly CollectionLayout[]): Promise<void> {
-    return this.#store.prepare(collections);
-  }
-
-  commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]> {
-    return this.#store.commit(groups);
-  }
-
-  restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
-    return this.#store.restore(entries, newest);
-  }
-
-  outdated(
-    names: readonly string[],
-    version: number,
-    after: number,
-    limit: number,
-  ): Promise<Outdated> {
-    return this.#store.outdated(names, version, after, limit);
-  }
-
-  countOutdated(names: readonly string[], version: number): Promise<number> {
-    return this.#store.countOutdated(names, version);
-  }
-
-  migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
-    return this.#store.migrate(objects);
-  }
-
-  migrated(names: readonly string[], version: number): Promise<void> {
-    return this.#store.migrated(names, version);
-  }
-
-  /**
-   * Checks the stored objects: one that is not migrated yet, or cannot be, may become visible as it
-   * is.
-   */
-  mistyped(names: readonly string[], types: readonly StoredFieldType[]): Promise<boolean> {
-    return this.#store.mistyped(names, types);
-  }
-
-  dependents(r: string, dependency: Dependency, page: DependentsPage): Promise<Dependents> {
-    return this.#store.dependents(r, dependency, page);
-  }
-
-  position(): Promise<Pos> {
-    return this.#store.position();
-  }
-
-  latestChangeTime(): Promise<number> {
-    return this.#store.latestChangeTime();
-  }
-
-  once(uid: string, id: string): Promise<OnceRecord | undefined> {
-    return this.#store.once(uid, id);
-  }
-
-  ping(): Promise<void> {
-    return this.#store.ping();
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
   }
 
   #modelOf(r: string): Model | undefined {

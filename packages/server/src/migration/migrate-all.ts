@@ -44,9 +44,9 @@ export async function migrateAll(
     const collection = printedCollection(model.names);
     onEvent({ kind: 'begun', collection, total });
     let seen = 0;
-    const failures = await migrations.run(model, (progress) => {
-      onEvent({ kind: 'advanced', collection, count: progress.seen - seen });
-      seen = progress.seen;
+    const failures = await migrations.run(model, (now) => {
+      onEvent({ kind: 'advanced', collection, count: now - seen });
+      seen = now;
     });
     for (const { r, reason } of failures.listed) onEvent({ kind: 'failed', r, reason });
     const failed = failures.count;

@@ -8,7 +8,6 @@ import type { Store } from '../store/store.js';
 import { StoreUnavailable } from '../store/store-errors.js';
 import type { StoredObject } from '../store/stored-object.js';
 import { MigrationFailed } from './migration-failed.js';
-import { type MigrationFailures, MigrationPasses, type PassProgress } from './migration-passes.js';
 import { MigrationQueue } from './migration-queue.js';
 
 export interface MigrationsOptions {
@@ -18,6 +17,23 @@ export interface MigrationsOptions {
   readonly platform: Pick<Platform, 'timers'>;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
+}
+
+/** The objects that a pass could not migrate. */
+export interface MigrationFailures {
+  readonly count: number;
+  /** The first ones; a broken script may fail for millions. */
+  readonly listed: readonly MigrationFailed[];
+}
+
+type OnProgress = (seen: number) => void;
+
+/** A pass over a collection, which all callers share. */
+interface Pass {
+  readonly result: Promise<MigrationFailures>;
+  readonly listeners: Set<OnProgress>;
+  /** It has succeeded. */
+  isOver: boolean;
 }
 
 /** Attempts for one object while others write it. */
@@ -39,7 +55,8 @@ export class Migrations {
   readonly #platform: Pick<Platform, 'timers'>;
   readonly #log: Log;
   readonly #queue: MigrationQueue;
-  readonly #passes: MigrationPasses;
+  /** The latest of each model. */
+  readonly #passes = new WeakMap<Model, Pass>();
   readonly #migrated: Counter;
   readonly #failed: Counter;
 
@@ -49,7 +66,6 @@ export class Migrations {
     this.#platform = platform;
     this.#log = log;
     this.#queue = new MigrationQueue(store);
-    this.#passes = new MigrationPasses((model, progress) => this.#pass(model, progress));
     this.#migrated = metrics.counter(
       'really_migrated_objects_total',
       'Objects migrated to the version of their model.',
@@ -82,24 +98,33 @@ export class Migrations {
    */
   settled({ names }: Pick<Model, 'names'>, timeout: number): Promise<void> {
     const model = this.#models().get(names);
-    if (!model || model.currentFrom <= 1 || this.#passes.isOver(model)) return alreadySettled;
+    if (!model || model.currentFrom <= 1) return alreadySettled;
+    const pass = this.#passes.get(model) ?? this.#begin(model);
+    if (pass.isOver) return alreadySettled;
     return new Promise((resolve, reject) => {
       const timer = this.#platform.timers.after(timeout, () => {
         const why = `objects of ${model.key} were still being migrated after ${timeout} ms`;
         reject(new StoreUnavailable(why));
       });
-      const done = this.#passes.settled(model).then(resolve, reject);
+      const done = pass.result.then(() => resolve(), reject);
       void done.finally(() => timer.cancel());
     });
   }
 
-  /** As `settled`, with progress. Resolves with the failures. */
-  async run(
-    model: Model,
-    onProgress: (progress: PassProgress) => void,
-  ): Promise<MigrationFailures> {
+  /**
+   * As `settled`, but starts a new pass if the last one is over. `onProgress` is called with the
+   * number of outdated objects processed so far.
+   */
+  async run(model: Model, onProgress: OnProgress): Promise<MigrationFailures> {
     if (model.currentFrom <= 1) return { count: 0, listed: [] };
-    return await this.#passes.watch(model, onProgress);
+    const known = this.#passes.get(model);
+    const pass = known && !known.isOver ? known : this.#begin(model);
+    pass.listeners.add(onProgress);
+    try {
+      return await pass.result;
+    } finally {
+      pass.listeners.delete(onProgress);
+    }
   }
 
   async #evolved(model: Model, object: StoredObject): Promise<StoredObject> {
@@ -135,11 +160,27 @@ export class Migrations {
     return new MigrationFailed(r, reason);
   }
 
-  /** One pass over the collection. Stops if the model is replaced. */
-  async #pass(
-    model: Model,
-    onProgress: (progress: PassProgress) => void,
-  ): Promise<MigrationFailures> {
+  #begin(model: Model): Pass {
+    const listeners = new Set<OnProgress>();
+    const result = this.#pass(model, (seen) => {
+      for (const onProgress of listeners) onProgress(seen);
+    });
+    const pass: Pass = { result, listeners, isOver: false };
+    this.#passes.set(model, pass);
+    result.then(
+      () => {
+        pass.isOver = true;
+      },
+      () => {
+        // The next caller starts a new pass.
+        if (this.#passes.get(model) === pass) this.#passes.delete(model);
+      },
+    );
+    return pass;
+  }
+
+  /** Migrates all outdated objects of a collection. Stops if the model is replaced. */
+  async #pass(model: Model, onProgress: OnProgress): Promise<MigrationFailures> {
     const { names, currentFrom } = model;
     const listed: MigrationFailed[] = [];
     let [seen, count] = [0, 0];
@@ -150,7 +191,7 @@ export class Migrations {
       listed.push(...failures.slice(0, maxListed - listed.length));
       count += failures.length;
       seen += page.objects.length;
-      onProgress({ seen, failed: count });
+      onProgress(seen);
       after = page.next;
       // Yields the event loop.
       await nextTurn();
