@@ -41,12 +41,17 @@ export async function writeDependent(
 ): Promise<DependentOutcome> {
   const write = (command: DependentCommand) => writeWhile(isCurrent, context, command);
   try {
-    const command = step.action === 'delete' ? leafDeletion(context, r) : undefined;
-    if (command) {
-      const result = await write(command);
-      if (!followsFrom(context, step, result)) return outcomeOf(command, result);
+    if (step.action === 'unset') {
+      const unset = new UnsetCommand(context, step, r, target);
+      return outcomeOf(unset, await write(unset));
     }
-    const whole = command ? deletion(context, r) : new UnsetCommand(context, step, r, target);
+    const request = deleteRequest(context, r);
+    // Most objects have nothing below them and nothing that refers to them: they are deleted
+    // without an entry of their own.
+    const leaf = new DeleteCommand(context, request, true);
+    const result = await write(leaf);
+    if (!followsFrom(context, step, result)) return outcomeOf(leaf, result);
+    const whole = new DeleteCommand(context, request);
     return outcomeOf(whole, await write(whole));
   } catch (error) {
     return failureOf(error);
@@ -72,18 +77,6 @@ async function writeWhile(
   });
   if (result.kind === 'committed') auditWrites(context, [result.write]);
   return result;
-}
-
-/**
- * Most objects have nothing below them and nothing that refers to them: they are deleted without an
- * entry of their own.
- */
-function leafDeletion(context: CommandContext, r: string): DeleteCommand {
-  return new DeleteCommand(context, deleteRequest(context, r), true);
-}
-
-function deletion(context: CommandContext, r: string): DeleteCommand {
-  return new DeleteCommand(context, deleteRequest(context, r));
 }
 
 /** Whether the deletion of the object goes on with something, which is all that stops it. */

@@ -7,20 +7,17 @@ type BusListener = (changes: readonly CommittedChange[]) => void;
 /** The bus of a single server: a function call within `publish`. */
 export function localBus(log: Log = silentLog): Bus {
   let listeners: readonly BusListener[] = [];
-
-  const deliver = (listener: BusListener, changes: readonly CommittedChange[]) => {
-    try {
-      listener(changes);
-    } catch (error) {
-      // A listener's fault: the others and the publisher go on.
-      log.error({ err: error }, 'a listener of the bus threw an error');
-    }
-  };
-
   return {
     publish(changes) {
       if (changes.length === 0) return;
-      for (const listener of listeners) deliver(listener, changes);
+      for (const listener of listeners) {
+        try {
+          listener(changes);
+        } catch (error) {
+          // A listener's fault: the others and the publisher go on.
+          log.error({ err: error }, 'a listener of the bus threw an error');
+        }
+      }
     },
     listen(listener) {
       // A wrapper, so that a function registered twice can be removed once.
