@@ -3,10 +3,7 @@ import { Type } from '@really/protocol/schema';
 import type { CascadeStep } from '../model/deletion-effects.js';
 import { fits, Whole } from '../platform/record-schema.js';
 
-/**
- * How far a cascade came, where it had to leave objects behind. As long as it leaves none, it
- * begins at the front each time, and has no state.
- */
+/** How far a cascade came that had to leave objects behind. Others begin at the front each time. */
 export interface CascadeState {
   /** The step that it is in, or has ended with. */
   readonly step?: string | undefined;

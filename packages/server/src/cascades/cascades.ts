@@ -34,18 +34,12 @@ export interface CascadesOptions {
 
 /** Objects that are read at once. */
 const batch = 50;
-/**
- * Objects written at once, of all cascades together: they share commits with the writes of clients,
- * which wait for no more than these.
- */
+/** Objects written at once, of all cascades: the writes of clients wait for no more than these. */
 const writesAtOnce = 50;
 /** Cascades in progress at once: most are small, and each waits for commits of its own. */
 const concurrency = 16;
 
-/**
- * What is in the way is often another cascade, which will be over soon; after a restart, it may have
- * been mended.
- */
+/** What is in the way is often another cascade; after a restart, it may have been mended. */
 const retry: RetryPolicy = {
   delays: doubling(1000, 60_000),
   jitter: 0.5,

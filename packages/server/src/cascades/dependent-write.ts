@@ -12,7 +12,7 @@ import { UpdateCommand } from '../commands/write/update.js';
 import type { WriteCommand } from '../commands/write/write-command.js';
 import { MigrationFailed } from '../migration/migration-failed.js';
 import { type CascadeStep, deletionEffects, unsetOperations } from '../model/deletion-effects.js';
-import type { CommitRefusal, WriteRequest, WriteResult } from '../objects/write-request.js';
+import type { WriteRequest, WriteResult } from '../objects/write-request.js';
 import { StoreUnavailable } from '../store/store-errors.js';
 
 /** What became of one object that depends on a deleted one. */
@@ -37,12 +37,13 @@ export interface Dependent {
 export async function writeDependent(
   context: CommandContext,
   step: CascadeStep,
-  { r, target, isCurrent }: Dependent,
+  dependent: Dependent,
 ): Promise<DependentOutcome> {
+  const { r, isCurrent } = dependent;
   const write = (command: DependentCommand) => writeWhile(isCurrent, context, command);
   try {
     if (step.action === 'unset') {
-      const unset = new UnsetCommand(context, step, r, target);
+      const unset = unsetCommand(context, step, dependent);
       return outcomeOf(unset, await write(unset));
     }
     const request = deleteRequest(context, r);
@@ -121,45 +122,28 @@ class NothingToUnset extends Error {
   override readonly name = 'NothingToUnset';
 }
 
-/**
- * Operations of one update, as for clients. An object that refers to the deleted one more often is
- * found again.
- */
+/** Of one update, as for clients. What refers to the deleted object more often is found again. */
 const mostOperations = 1000;
 
 /** Updates the object as it is: there is no revision that somebody last saw. */
-class UnsetCommand implements DependentCommand {
-  readonly #context: CommandContext;
-  readonly #step: CascadeStep;
-  readonly #r: string;
-  readonly #target: string;
-  #updating: UpdateCommand | undefined;
-
-  constructor(context: CommandContext, step: CascadeStep, r: string, target: string) {
-    this.#context = context;
-    this.#step = step;
-    this.#r = r;
-    this.#target = target;
-  }
-
-  request(): WriteRequest {
-    return {
-      r: this.#r,
-      prepare: async (head, ...reads) => {
-        if (!head || head.deleted) throw fail('object.gone');
-        const ops = unsetOperations(this.#step.model, head.data, this.#target);
-        if (ops.length === 0) throw new NothingToUnset();
-        const some = ops.slice(0, mostOperations);
-        const request = updateRequest(this.#context, this.#r, head.rev, some);
-        this.#updating = new UpdateCommand(this.#context, request);
-        return await this.#updating.request().prepare(head, ...reads);
-      },
-    };
-  }
-
-  refusal(found: CommitRefusal): ProtocolError {
-    return this.#updating?.refusal(found) ?? fail('internal.server.error');
-  }
+function unsetCommand(
+  context: CommandContext,
+  { model }: CascadeStep,
+  { r, target }: Dependent,
+): DependentCommand {
+  let updating: UpdateCommand | undefined;
+  const prepare: WriteRequest['prepare'] = async (head, ...reads) => {
+    if (!head || head.deleted) throw fail('object.gone');
+    const ops = unsetOperations(model, head.data, target);
+    if (ops.length === 0) throw new NothingToUnset();
+    const request = updateRequest(context, r, head.rev, ops.slice(0, mostOperations));
+    updating = new UpdateCommand(context, request);
+    return await updating.request().prepare(head, ...reads);
+  };
+  return {
+    request: () => ({ r, prepare }),
+    refusal: (found) => updating?.refusal(found) ?? fail('internal.server.error'),
+  };
 }
 
 function deleteRequest({ services }: CommandContext, r: string): DeleteRequest {

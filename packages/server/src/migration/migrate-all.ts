@@ -3,10 +3,7 @@ import type { ModelSet } from '../model/model.js';
 import type { Store } from '../store/store.js';
 import type { Migrations } from './migrations.js';
 
-/**
- * Progress events of a migration of all objects of an app (rule MIG7), one collection after the
- * other. `collection`: printed R.
- */
+/** Progress of a migration (rule MIG7), collection after collection. `collection`: printed R. */
 export type MigrationEvent =
   /** `total` objects have an earlier version. */
   | { readonly kind: 'begun'; readonly collection: string; readonly total: number }

@@ -1,7 +1,4 @@
-/**
- * An object cannot be migrated to its model's version. Answered as 500: only the app's owner can
- * fix it.
- */
+/** An object cannot be migrated. Answered as 500: only the app's owner can fix it. */
 export class MigrationFailed extends Error {
   override readonly name = 'MigrationFailed';
   readonly r: string;

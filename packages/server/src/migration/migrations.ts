@@ -45,10 +45,7 @@ export const maxListed = 100;
 /** Objects per batch of a pass. */
 const batchSize = 256;
 
-/**
- * Migrates stored objects to the version of their model: one on demand, or a whole collection
- * (rules MIG1 to MIG6).
- */
+/** Migrates one object on demand, or a whole collection (rules MIG1 to MIG6). */
 export class Migrations {
   readonly #store: Store;
   readonly #models: () => ModelSet;
