@@ -17,28 +17,8 @@ const number = fc.oneof(
   ),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
 );
-const letter = fc.constantFrom(
-  'a',
-  'b',
-  'A',
-  '1',
-  '\0',
-  '"',
-  '%',
-  '\\',
-  'ß',
-  'ſ',
-  'İ',
-  'Σ',
-  'ς',
-  '\ufffd',
-  '\ud7ff',
-  '\ud800',
-  '\udc00',
-  '\ue000',
-  '😀',
-  '\u{10ffff}',
-);
+/** The trail before the lead surrogate, so that each is a letter of its own. */
+const letter = fc.constantFrom(...'abA1\0"%\\ßſİΣς\ufffd\ud7ff\udc00\ud800\ue000😀\u{10ffff}');
 const text = fc.oneof(
   fc.constantFrom('', '1', 'true', '[1]', 'null'),
   fc.string({ unit: letter, maxLength: 4 }),
@@ -61,9 +41,7 @@ export const jsonValue: fc.Arbitrary<JsonValue> = fc
   )
   .map(throughJson);
 
-export const fieldNames = [
-  ...['a', 'b', 'o', "it's", 'x"[0]', 'n\0', '\\u0061\n', 'é$\ud800', '\u{1f600}'],
-];
+export const fieldNames = ['a', 'b', 'o', "it's", 'x"[0]', 'n\0', '\\u0061\n', 'é$\ud800', '😀'];
 
 export const objectData: fc.Arbitrary<JsonObject> = fc.dictionary(
   fc.constantFrom(...fieldNames),

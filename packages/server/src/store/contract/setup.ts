@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect } from 'vitest';
 import type { Platform } from '../../platform/platform.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../../platform/simulated.js';
+import type { StoreConfig } from '../common-config.js';
 import type { ExportReader } from '../export-reader.js';
-import type { MemoryConfig } from '../memory/config.js';
 import type { Store } from '../store.js';
 import type { StoredObject } from '../stored-object.js';
 import type { GroupOutcome, OnceKey, Write, WriteGroup, WriteRefusal } from '../write-group.js';
@@ -10,9 +10,11 @@ import { alone, each } from './sample-writes.js';
 
 /** Opens an empty store and its export reader. `close` closes it and removes its files. */
 export type OpenStore = (
-  config: Partial<MemoryConfig>,
+  config: Partial<StoreConfig>,
   platform: Platform,
 ) => Promise<{ store: Store; reader: ExportReader; close: () => Promise<void> }>;
+
+type Opened = Awaited<ReturnType<OpenStore>> & { readonly platform: SimulatedPlatform };
 
 type PublishedChange = Exclude<GroupOutcome, { kind: 'refused' }> | WriteRefusal;
 
@@ -22,35 +24,33 @@ export function published(outcome: GroupOutcome): PublishedChange {
 
 /** A store for each test of a suite, with helpers. */
 export class StoreUnderTest {
-  #store: Store | undefined;
-  #reader: ExportReader | undefined;
-  #platform: SimulatedPlatform | undefined;
+  #opened: Opened | undefined;
 
   get store(): Store {
-    if (!this.#store) throw new Error('only inside of a test');
-    return this.#store;
+    return this.#open.store;
   }
 
   get reader(): ExportReader {
-    if (!this.#reader) throw new Error('only inside of a test');
-    return this.#reader;
+    return this.#open.reader;
   }
 
   get platform(): SimulatedPlatform {
-    if (!this.#platform) throw new Error('only inside of a test');
-    return this.#platform;
+    return this.#open.platform;
+  }
+
+  get #open(): Opened {
+    if (!this.#opened) throw new Error('only inside of a test');
+    return this.#opened;
   }
 
   /** Gives every test of the enclosing suite its own store. */
-  static each(open: OpenStore, config: Partial<MemoryConfig> = {}): StoreUnderTest {
+  static each(open: OpenStore, config: Partial<StoreConfig> = {}): StoreUnderTest {
     const subject = new StoreUnderTest();
-    let close: () => Promise<void> = async () => {};
     beforeEach(async () => {
-      subject.#platform = simulatedPlatform({ seed: 1 });
-      const opened = await open(config, subject.platform);
-      ({ store: subject.#store, reader: subject.#reader, close } = opened);
+      const platform = simulatedPlatform({ seed: 1 });
+      subject.#opened = { ...(await open(config, platform)), platform };
     });
-    afterEach(async () => await close());
+    afterEach(async () => await subject.#open.close());
     return subject;
   }
 
