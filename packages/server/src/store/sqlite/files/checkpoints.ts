@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { SqliteConfig } from '../config.js';
-import { isBusy, isTrouble } from '../errors.js';
+import { isTrouble } from '../errors.js';
 import type {
   EncodedMigration,
   EncodedObjectWithHistory,
@@ -70,10 +70,7 @@ export class Checkpoints {
     return true;
   }
 
-  /**
-   * Copies the rest of the log, which must be little: the next commit then restarts the log, unless
-   * somebody reads from it.
-   */
+  /** Copies the rest, which must be little: the next commit restarts the log, unless it is read. */
   finish(): LogSize {
     return checkpoint(this.#db, 'PASSIVE');
   }
@@ -98,7 +95,7 @@ export function checkpoint(db: Database, mode: 'PASSIVE' | 'RESTART'): LogSize {
     const [found] = db.pragma(`wal_checkpoint(${mode})`) as [{ log: number; checkpointed: number }];
     return { pages: found.log, left: found.log - found.checkpointed };
   } catch (error) {
-    if (isTrouble(error) || isBusy(error)) return { pages: 0, left: Number.POSITIVE_INFINITY };
+    if (isTrouble(error)) return { pages: 0, left: Number.POSITIVE_INFINITY };
     throw error;
   }
 }

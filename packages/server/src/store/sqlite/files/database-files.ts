@@ -39,10 +39,7 @@ export function claimDatabase(file: string): void {
   );
 }
 
-/**
- * Removes the permissions of group and others on a database and its lock. Resolves with the files
- * where that failed.
- */
+/** Removes the rights of group and others. Returns the files that they may still read. */
 export function narrowDatabase(file: string): string[] {
   const target = targetOf(file);
   const files = [target, ...besides.map((end) => target + end), `${file}.lock`];

@@ -9,15 +9,13 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { ownerOnlyFile } from '../../../platform/owner-only.js';
+import { systemCode } from '../../../platform/system-reason.js';
 import { StoreRefused } from '../../store-errors.js';
 import type { Pos } from '../../stored-object.js';
 
 /** Content of the mark file beside a database. */
 export interface MarkContent {
-  /**
-   * The database has one of these names: the second, unless the process ended between writing the
-   * file and the database.
-   */
+  /** One of these is in the database: the first where the process ended before it was renamed. */
   readonly openings: readonly [before: string, now: string];
   /** Positions up to this one were committed. */
   readonly position: Pos;
@@ -48,7 +46,7 @@ export class EpochMark {
     try {
       text = readFileSync(this.#file, 'latin1');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if (systemCode(error) === 'ENOENT') return undefined;
       throw this.#refusal(error);
     }
     const [, before, now, position] = line.exec(text) ?? [];

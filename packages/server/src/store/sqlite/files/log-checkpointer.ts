@@ -10,10 +10,7 @@ import { logBounds } from './checkpoints.js';
 /** Pages at the end of the log that the writer copies itself: 4 MiB, some milliseconds. */
 const littleLeft = 1024;
 
-/**
- * How often the log may be found due while it is being copied before commits are slowed down, and
- * by how much.
- */
+/** How often the log may be due while it is copied; then commits are delayed by so many ms. */
 const mostMissed = 16;
 const slowdown = 20;
 

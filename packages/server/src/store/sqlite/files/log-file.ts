@@ -45,10 +45,7 @@ interface LogHeader {
   readonly sum: Checksum;
 }
 
-/**
- * `undefined` where it is invalid: the log was about to restart, and all its content is in the
- * database.
- */
+/** `undefined` where the log was about to restart: all its content is in the database. */
 function logOf(header: Buffer): LogHeader | undefined {
   const littleEndian = (header.readUInt32BE(0) & 1) === 0;
   const pageSize = header.readUInt32BE(8);

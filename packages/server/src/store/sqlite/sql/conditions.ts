@@ -94,10 +94,7 @@ function firstTextBeyond(prefix: string): string | undefined {
   return prefix.slice(0, start) + String.fromCodePoint((prefix.codePointAt(start) ?? 0) + 1);
 }
 
-/**
- * A value as it compares with keys. SQLite's driver would replace lone surrogates; its JSON
- * functions keep them.
- */
+/** As it compares with keys. The driver would replace lone surrogates; JSON functions keep them. */
 export function operand(value: JsonValue): Sql {
   if (typeof value === 'string' && /\p{Surrogate}/u.test(value)) {
     return sql`json_extract(${JSON.stringify(value)}, '$')`;

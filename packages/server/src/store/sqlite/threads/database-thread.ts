@@ -12,8 +12,7 @@ type ThreadMessage = ThreadReply | ThreadStarted | { readonly notice: unknown };
 
 /**
  * The main thread's side of a worker thread, which answers requests in order. When the thread dies,
- * pending requests reject with `OutcomeUnknown`, later ones with `StoreUnavailable`, and `onDeath` is
- * called.
+ * pending requests reject with `OutcomeUnknown` and later ones with `StoreUnavailable`.
  */
 export class DatabaseThread<Request> {
   readonly #worker: Worker;
@@ -45,15 +44,13 @@ export class DatabaseThread<Request> {
       const what = 'a thread of the store has ended';
       const error = new StoreUnavailable(what, { cause });
       this.#dead = error;
-      this.#settleAll(new OutcomeUnknown(what, { cause }));
+      const unknown = new OutcomeUnknown(what, { cause });
+      for (const { reject } of this.#waiting.splice(0)) reject(unknown);
       options.onDeath?.(cause ?? error);
     });
   }
 
-  /**
-   * Resolves with the thread's reply; rejects with what it threw, and where the request cannot be
-   * sent.
-   */
+  /** Rejects with what the thread threw, and where the request cannot be sent. */
   request(request: Request): Promise<unknown> {
     const dead = this.#dead;
     if (dead) return Promise.reject(dead);
@@ -89,9 +86,5 @@ export class DatabaseThread<Request> {
     if (this.#waiting.length === 0 && !this.#ending) this.#worker.unref();
     if ('error' in message) waiting?.reject(decodeError(message.error));
     else waiting?.resolve(message.value);
-  }
-
-  #settleAll(error: Error): void {
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }

@@ -18,10 +18,7 @@ export interface ReaderJobOptions {
   readonly reject: (error: unknown) => void;
 }
 
-/**
- * A pending read: how long it has waited, and how long it may still run. Waiting does not count as
- * its own time.
- */
+/** A pending read: how long it waited, which is not its own time, and how long it may run. */
 export class ReaderJob {
   /** How often it yielded. */
   level = 0;
@@ -58,29 +55,17 @@ export class ReaderJob {
     this.#setTimer(waitFactor * this.#timeout - this.#waited, giveUp);
   }
 
-  /**
-   * A thread begins it. Returns the request; after `quantum` milliseconds it yields to waiting
-   * reads.
-   */
+  /** A thread begins it, and yields to waiting reads after `quantum` milliseconds. */
   begin(quantum?: number): ReaderRequest {
-    const now = this.#platform.clock.monotonic();
-    const { request, requester } = this.#options;
-    this.#waited += now - this.#since;
-    if (requester) requester.waited += now - this.#since;
-    this.#since = now;
+    this.#countWait();
     // The caller is answered in time, whatever the thread does.
     this.#setTimer(this.#timeout, () => this.timeOut());
-    return { ...request, timeout: this.#timeout, quantum };
+    return { ...this.#options.request, timeout: this.#timeout, quantum };
   }
 
-  /**
-   * It yielded and starts over later: what was done is lost, and does not count as its own time.
-   */
+  /** It yielded and starts over later: what was done is lost, and not its own time. */
   giveWay(): void {
-    const now = this.#platform.clock.monotonic();
-    this.#waited += now - this.#since;
-    if (this.#options.requester) this.#options.requester.waited += now - this.#since;
-    this.#since = now;
+    this.#countWait();
     this.level += 1;
   }
 
@@ -99,6 +84,14 @@ export class ReaderJob {
 
   timeOut(): void {
     this.reject(new QueryTimeout(`the query took longer than ${this.#timeout} ms`));
+  }
+
+  #countWait(): void {
+    const now = this.#platform.clock.monotonic();
+    const { requester } = this.#options;
+    this.#waited += now - this.#since;
+    if (requester) requester.waited += now - this.#since;
+    this.#since = now;
   }
 
   #setTimer(time: number, task: () => void): void {

@@ -10,10 +10,7 @@ const quanta = [4, 20] as const;
 /** Quick reads that come before one read that exceeded the first quantum. */
 const inARow = 8;
 
-/**
- * The reads that wait for threads: fresh ones, those that exceeded the first quantum, and long
- * ones; each kind round-robin by owner.
- */
+/** Reads that wait: fresh, beyond the first quantum, and long; each kind round-robin by owner. */
 export class ReaderQueues {
   readonly #fresh = [new FairQueue<ReaderJob>(), new FairQueue<ReaderJob>()] as const;
   readonly #long = new FairQueue<ReaderJob>();
@@ -21,9 +18,7 @@ export class ReaderQueues {
   readonly #unstoppable = new Set<ReaderJob>();
   /** Long reads that yielded: they had their turn already. */
   readonly #returned = new Set<ReaderJob>();
-  /**
-   * Shared with the threads: the number of waiting reads that are not long, to which others yield.
-   */
+  /** Shared with the threads: the number of waiting reads that are not long. Others yield then. */
   readonly waiting = new Int32Array(new SharedArrayBuffer(4));
   #row = 0;
 

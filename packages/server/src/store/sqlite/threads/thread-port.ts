@@ -12,7 +12,7 @@ import { asStoreError, GaveWay } from '../errors.js';
 /** A thread's reply: errors lose their class on the way, so their parts are sent. */
 export type ThreadReply = { readonly value: unknown } | { readonly error: EncodedError };
 
-export interface EncodedError {
+interface EncodedError {
   readonly name: string;
   readonly message: string;
   readonly stack?: string | undefined;
@@ -30,13 +30,13 @@ export interface ThreadStarted {
 /** The thread's side: says that it has started, and answers each request, in order. */
 export function serve<Request>(
   handle: (request: Request) => unknown,
-  afterwards: (port: MessagePort, request: Request) => void = () => {},
+  afterwards: (port: MessagePort) => void = () => {},
 ): void {
   const port = parentPort;
   if (!port) throw new Error('this module runs in a worker thread');
   port.on('message', (request: Request) => {
     port.postMessage(answer(() => handle(request)));
-    afterwards(port, request);
+    afterwards(port);
   });
   port.postMessage({ started: true } satisfies ThreadStarted);
 }
@@ -50,20 +50,9 @@ function answer(work: () => unknown): ThreadReply {
 }
 
 function encodeError(error: unknown): EncodedError {
-  if (error instanceof UniqueClash) {
-    const { name, message, collection, fields } = error;
-    return { name, message, collection, fields };
-  }
-  if (error instanceof AnswersMissing) {
-    const { name, message, missing } = error;
-    return { name, message, missing };
-  }
-  if (error instanceof StoreRefused) {
-    const { name, message, passing } = error;
-    return { name, message, passing };
-  }
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
-  return { name: error.name, message: error.message, stack: error.stack };
+  const { name, message, stack, collection, fields, passing, missing }: EncodedError = error;
+  return { name, message, stack, collection, fields, passing, missing };
 }
 
 export function decodeError(encoded: EncodedError): Error {

@@ -26,8 +26,8 @@ export class WriterHealth {
   #waiting = 0;
   /** When the last reply came, or when the first pending request began to wait. */
   #progress = 0;
+  /** Until it is over, a retry is due. */
   #trouble: string | undefined;
-  #retrying = false;
 
   constructor(platform: Pick<Platform, 'clock' | 'timers'>, retry: () => Promise<unknown>) {
     this.#platform = platform;
@@ -57,23 +57,20 @@ export class WriterHealth {
   }
 
   #failed({ message }: StoreUnavailable): void {
+    const isRetried = this.#trouble !== undefined;
     this.#trouble = reasons.find(([sign]) => sign.test(message))?.[1] ?? 'writes fail';
-    if (this.#retrying) return;
-    this.#retrying = true;
-    this.#platform.timers.after(retryAfter, () => void this.#tryAgain());
+    if (!isRetried) this.#retryLater();
   }
 
-  async #tryAgain(): Promise<void> {
-    const worked = await this.#retry().then(
-      () => true,
-      () => false,
-    );
-    if (worked) {
-      this.#retrying = false;
-      this.#trouble = undefined;
-    } else {
-      this.#platform.timers.after(retryAfter, () => void this.#tryAgain());
-    }
+  #retryLater(): void {
+    this.#platform.timers.after(retryAfter, () => {
+      this.#retry().then(
+        () => {
+          this.#trouble = undefined;
+        },
+        () => this.#retryLater(),
+      );
+    });
   }
 
   #now(): number {
