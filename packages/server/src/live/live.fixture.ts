@@ -21,7 +21,7 @@ import { silentLog } from '../platform/log.js';
 import type { Counter, Metrics } from '../platform/metrics.js';
 import type { Clock } from '../platform/platform.js';
 import { simulatedPlatform } from '../platform/simulated.js';
-import type { MemoryConfig } from '../store/memory/config.js';
+import type { StoreConfig } from '../store/common-config.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import type { Store } from '../store/store.js';
 import type { Query } from '../store/store-reads.js';
@@ -272,7 +272,7 @@ export type SubscribeItemInput = string | Partial<Omit<SubscribeItem, 'target'>>
 export interface LiveSetupOptions {
   readonly models?: readonly Model[];
   readonly limits?: Partial<Limits>;
-  readonly store?: Partial<MemoryConfig>;
+  readonly store?: Partial<StoreConfig>;
   /**
    * The clock advances at every reading, so that work yields as often as possible, after each
    * subscriber.

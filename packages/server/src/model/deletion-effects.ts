@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
-import type { Dependency } from '../store/dependents.js';
+import type { Dependency } from '../store/store-reads.js';
 import type { Field, Model, ModelSet, ReferenceField } from './model.js';
 import { holdsReference } from './validation/references.js';
 

@@ -1,6 +1,7 @@
 import {
   compareInOrder,
   type JsonObject,
+  ownMember,
   type SortPosition,
   sortPositionIn,
 } from '@really/protocol/values';
@@ -32,7 +33,7 @@ export function sortFields({ keys }: Order): string[] {
 /** Whether any of these fields has a value of another type. */
 export function isMistyped(data: JsonObject, types: readonly StoredFieldType[]): boolean {
   return types.some(({ field, type }) => {
-    const value = Object.hasOwn(data, field) ? data[field] : undefined;
+    const value = ownMember(data, field);
     return value !== undefined && typeof value !== javascriptTypes[type];
   });
 }

@@ -9,13 +9,12 @@ import { simulatedPlatform } from '../platform/simulated.js';
 import type { CollectionLayout } from './collection-layout.js';
 import { fieldNames, filterOf, jsonValue, objectData, orderBy } from './contract/arbitraries.js';
 import { creation, deletion, each, layout, queryOf, update } from './contract/sample-writes.js';
-import type { Dependency } from './dependents.js';
 import { openMemoryStore } from './memory/store.js';
 import { sortPositionOf } from './order.js';
 import { openSqliteStore } from './sqlite/store.js';
 import type { Store } from './store.js';
 import { UniqueClash } from './store-errors.js';
-import type { Query, Scope } from './store-reads.js';
+import type { Dependency, Query, Scope } from './store-reads.js';
 import type { Change, StoredObject } from './stored-object.js';
 import type { ObjectRead, OnceKey, Write, WriteGroup } from './write-group.js';
 

@@ -8,6 +8,18 @@ export interface Scope {
   readonly parents: readonly string[];
 }
 
+/** The parents that a scope names, from the left: all before the first wildcard. */
+export function namedParents({ parents }: Pick<Scope, 'parents'>): readonly string[] {
+  const wild = parents.indexOf('*');
+  return wild < 0 ? parents : parents.slice(0, wild);
+}
+
+/** The beginning of the Rs of objects in a scope: its named parents, and a slash. */
+export function prefixOf(scope: Scope): string {
+  const named = namedParents(scope).map((id, index) => `/${scope.names[index]}/${id}`);
+  return `${named.join('')}/`;
+}
+
 /**
  * Time limit and requester of a read. An adapter serves requesters round-robin, and reserves
  * capacity for quick reads, so that scans do not delay reads by an index (rule LIM13). Waiting for
@@ -75,8 +87,9 @@ export interface History {
   readonly complete: boolean;
 }
 
-export interface Created {
-  readonly entries: readonly CreatedEntry[];
+/** A page of a log. */
+export interface LogPage<Entry> {
+  readonly entries: readonly Entry[];
   readonly through: Pos;
   readonly gone: boolean;
   /** There may be more after `through`. */
@@ -93,13 +106,8 @@ export interface CreatedEntry {
   readonly object: StoredObject;
 }
 
-export interface Changes {
-  readonly entries: readonly LoggedChange[];
-  readonly through: Pos;
-  readonly gone: boolean;
-  /** There may be more after `through`. */
-  readonly more?: true | undefined;
-}
+export type Created = LogPage<CreatedEntry>;
+export type Changes = LogPage<LoggedChange>;
 
 /** Characters of JSON at which a page of a history ends, with at least one change. */
 export const historyPageSize = 512 * 1024;
@@ -118,4 +126,25 @@ export interface LoggedChange {
    * once, however often it changed.
    */
   readonly object?: StoredObject | undefined;
+}
+
+/**
+ * How objects depend on another one: those of the collection `names` right below it; or, with
+ * `field`, those of `names` that refer to it there. The field is one of `CollectionLayout.references`.
+ */
+export interface Dependency {
+  readonly names: readonly string[];
+  readonly field?: string | undefined;
+}
+
+export interface DependentsPage {
+  /** `next` of an earlier page; from the beginning if missing. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+export interface Dependents {
+  readonly rs: readonly string[];
+  /** Where to go on; `undefined` at the end. Valid whatever happens to the objects. */
+  readonly next?: string | undefined;
 }

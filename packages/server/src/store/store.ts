@@ -1,8 +1,10 @@
 import type { CollectionLayout, StoredFieldType } from './collection-layout.js';
-import type { Dependency, Dependents, DependentsPage } from './dependents.js';
 import type {
   Changes,
   Created,
+  Dependency,
+  Dependents,
+  DependentsPage,
   History,
   Outdated,
   Query,

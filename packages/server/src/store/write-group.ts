@@ -1,4 +1,5 @@
-import type { Dependency } from './dependents.js';
+import { ownMember } from '@really/protocol/values';
+import type { Dependency } from './store-reads.js';
 import type { Change, ObjectWithHistory, Pos, StoredObject } from './stored-object.js';
 
 export interface Write {
@@ -31,6 +32,19 @@ export interface ObjectRead {
   readonly rev: number;
   /** The top-level fields that count, `undefined` for all. Whether there is an object counts in any case. */
   readonly fields: readonly string[] | undefined;
+}
+
+/** Whether an object, as it is now, is the one that was read, as far as that counts. */
+export function isUnchanged(
+  { rev, fields }: ObjectRead,
+  now: Pick<StoredObject, 'rev' | 'deleted' | 'touched'> | undefined,
+): boolean {
+  if (now === undefined || now.deleted) return rev === 0;
+  if (rev === 0 || now.rev < rev) return false;
+  if (now.rev === rev) return true;
+  if (!fields) return false;
+  const { touched } = now;
+  return fields.every((field) => (ownMember(touched, field) ?? 1) <= rev);
 }
 
 /** Writes that are applied together or not at all. */

@@ -11,7 +11,7 @@ import type {
   ReadObjects,
   WriteRequest,
 } from '../../objects/write-request.js';
-import type { Dependency } from '../../store/dependents.js';
+import type { Dependency } from '../../store/store-reads.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import type { OnceResult, Write } from '../../store/write-group.js';
 import { authorizeObject, existingObject } from '../existing-object.js';

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
-import type { Dependency } from '../dependents.js';
 import type { Store } from '../store.js';
+import type { Dependency } from '../store-reads.js';
 import { alone, creation, deletion, layout, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 

@@ -15,10 +15,10 @@ import type { Migration, MigrationOutcome, Write } from '../write-group.js';
 
 /** An object with its history, oldest first. */
 interface StoredHistory {
-  object: StoredObject;
-  history: CommittedChange[];
+  readonly object: StoredObject;
+  readonly history: readonly CommittedChange[];
   /** The position of the last change, even if that was pruned. */
-  last: Pos;
+  readonly last: Pos;
 }
 
 /** The objects of one collection, including deleted ones. */
@@ -93,21 +93,13 @@ export class MemoryCollection {
   }
 
   /** Returns a function that undoes it, as long as the object was not changed again. */
-  apply(write: Write, pos: Pos, once?: string): () => void {
-    const { object, change } = write;
-    const before = this.#kept.get(object.r);
-    const history = before?.history ?? [];
+  apply({ object, change }: Write, pos: Pos, once?: string): () => void {
+    const before = this.#kept.get(object.r)?.history ?? [];
     const published = once === undefined ? change : { ...change, once };
     const entry: CommittedChange = { ...published, pos, object };
-    this.#kept.set(object.r, {
-      object,
-      last: pos,
-      history: change.type === 'delete' ? [entry] : [...this.#prune(history, object.rev), entry],
-    });
-    return () => {
-      if (before) this.#kept.set(object.r, before);
-      else this.#kept.delete(object.r);
-    };
+    const history =
+      change.type === 'delete' ? [entry] : [...this.#prune(before, object.rev), entry];
+    return this.#put(object.r, { object, last: pos, history });
   }
 
   migrate({ object, from }: Migration): MigrationOutcome {
@@ -126,29 +118,22 @@ export class MemoryCollection {
     this.#kept.delete(r);
   }
 
-  /**
-   * Adds a new object with its history; `pos` is the position of the first change. Returns a
-   * function that undoes it.
-   */
+  /** `pos` is the position of the first change. Returns a function that undoes it. */
   restore({ object, history }: ObjectWithHistory, pos: Pos): () => void {
     const floor = this.#floor;
     const entries = history.map((change, index) => ({ ...change, pos: pos + index, object }));
     const last = pos + Math.max(1, history.length) - 1;
-    this.#kept.set(object.r, { object, history: entries, last });
+    const takeBack = this.#put(object.r, { object, history: entries, last });
     this.#floor = last;
     return () => {
-      this.#kept.delete(object.r);
+      takeBack();
       this.#floor = floor;
     };
   }
 
   /** Removes an object with its history. Returns a function that undoes it. */
   takeOut(r: string): () => void {
-    const kept = this.#kept.get(r);
-    this.#kept.delete(r);
-    return () => {
-      if (kept) this.#kept.set(r, kept);
-    };
+    return this.#put(r, undefined);
   }
 
   /** All objects, deleted or not, unordered. */
@@ -200,6 +185,13 @@ export class MemoryCollection {
   /** The last position of which something was pruned. */
   get floor(): Pos {
     return this.#floor;
+  }
+
+  #put(r: string, kept: StoredHistory | undefined): () => void {
+    const before = this.#kept.get(r);
+    if (kept) this.#kept.set(r, kept);
+    else this.#kept.delete(r);
+    return () => void this.#put(r, before);
   }
 
   /** The creation stays as long as the object lives: positions must stay valid for `created`. */

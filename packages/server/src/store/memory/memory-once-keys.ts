@@ -1,5 +1,5 @@
+import type { StoreConfig } from '../common-config.js';
 import type { OnceRecord } from '../write-group.js';
-import type { MemoryConfig } from './config.js';
 
 interface RememberedKey {
   readonly record: OnceRecord;
@@ -8,11 +8,11 @@ interface RememberedKey {
 
 /** The once-keys of answered commands: the last ones of each uid, within the window. */
 export class MemoryOnceKeys {
-  readonly #config: MemoryConfig;
+  readonly #config: StoreConfig;
   /** By uid, oldest first. */
   readonly #byUid = new Map<string, RememberedKey[]>();
 
-  constructor(config: MemoryConfig) {
+  constructor(config: StoreConfig) {
     this.#config = config;
   }
 

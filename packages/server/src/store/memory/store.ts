@@ -3,7 +3,7 @@ import { compareText, compilePredicate } from '@really/protocol/values';
 import type { Platform } from '../../platform/platform.js';
 import { Slice as WorkSlice } from '../../platform/scheduling/slices.js';
 import type { CollectionLayout, StoredFieldType } from '../collection-layout.js';
-import type { Dependency, Dependents, DependentsPage } from '../dependents.js';
+import { defaultStoreConfig, type StoreConfig } from '../common-config.js';
 import type {
   AlteredObjects,
   CollectionSize,
@@ -12,7 +12,6 @@ import type {
   SliceRequest,
   StoreState,
 } from '../export-reader.js';
-import { isUnchanged } from '../is-unchanged.js';
 import { makeEpoch } from '../make-epoch.js';
 import { compareSortPositions, isMistyped, sortPositionOf } from '../order.js';
 import type { Epoch, Store } from '../store.js';
@@ -20,27 +19,32 @@ import { QueryTimeout, StoreUnavailable } from '../store-errors.js';
 import {
   type Changes,
   type Created,
+  type Dependency,
+  type Dependents,
+  type DependentsPage,
   type History,
+  type LogPage,
   type Order,
   type Outdated,
+  prefixOf,
   type Query,
   readPageSize,
   type Scope,
 } from '../store-reads.js';
 import type { ObjectWithHistory, Pos, StoredObject } from '../stored-object.js';
-import type {
-  GroupOutcome,
-  Migration,
-  MigrationOutcome,
-  OnceRecord,
-  RestoredObject,
-  RestoreOutcome,
-  Write,
-  WriteGroup,
-  WriteRefusal,
+import {
+  type GroupOutcome,
+  isUnchanged,
+  type Migration,
+  type MigrationOutcome,
+  type OnceRecord,
+  type RestoredObject,
+  type RestoreOutcome,
+  type Write,
+  type WriteGroup,
+  type WriteRefusal,
 } from '../write-group.js';
 import { MemoryCollection } from './collection.js';
-import { defaultMemoryConfig, type MemoryConfig } from './config.js';
 import { frozenCopy } from './frozen-copy.js';
 import { MemoryOnceKeys } from './memory-once-keys.js';
 
@@ -49,15 +53,20 @@ import { MemoryOnceKeys } from './memory-once-keys.js';
  * port, and the oracle for the others.
  */
 export function openMemoryStore(
-  config: Partial<MemoryConfig>,
+  config: Partial<StoreConfig>,
   platform: Platform,
 ): Store & ExportReader {
-  return new MemoryStore({ ...defaultMemoryConfig, ...config }, platform);
+  return new MemoryStore({ ...defaultStoreConfig, ...config }, platform);
 }
+
+type Refused = Extract<GroupOutcome, { kind: 'refused' }>;
+
+/** What takes back the steps of a transaction. */
+type Undo = (() => void)[];
 
 class MemoryStore implements Store, ExportReader {
   readonly isSoleWriter = true;
-  readonly #config: MemoryConfig;
+  readonly #config: StoreConfig;
   readonly #platform: Platform;
   readonly #collections = new Map<string, MemoryCollection>();
   readonly #once: MemoryOnceKeys;
@@ -66,7 +75,7 @@ class MemoryStore implements Store, ExportReader {
   #epoch: Epoch;
   #closed = false;
 
-  constructor(config: MemoryConfig, platform: Platform) {
+  constructor(config: StoreConfig, platform: Platform) {
     this.#config = config;
     this.#platform = platform;
     this.#once = new MemoryOnceKeys(config);
@@ -110,25 +119,9 @@ class MemoryStore implements Store, ExportReader {
 
   async restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
     this.#assertOpen();
-    const before = { position: this.#position, newest: this.#newest };
     const isReplacing = entries.some((entry) => entry.replaces && this.#find(entry.object.r));
-    const undo = entries
-      .filter(({ replaces }) => replaces)
-      .map(({ object: { r } }) => this.#collection(namesOf(r)).takeOut(r));
-    for (const [index, entry] of entries.entries()) {
-      const { object, history } = frozenCopy(entry);
-      const refusal = this.#restoreRefusal(object);
-      if (refusal) {
-        for (const takeBack of undo.reverse()) takeBack();
-        this.#position = before.position;
-        this.#newest = before.newest;
-        return { kind: 'refused', index, refusal };
-      }
-      const pos = this.#position + 1;
-      undo.push(this.#collection(namesOf(object.r)).restore({ object, history }, pos));
-      this.#position += Math.max(1, history.length);
-      this.#newest = history.reduce((most, { at }) => Math.max(most, at), this.#newest);
-    }
+    const refused = this.#attempt((undo) => this.#restoreAll(entries, undo));
+    if (refused) return refused;
     this.#newest = Math.max(this.#newest, newest);
     if (isReplacing) this.#epoch = makeEpoch(this.#platform.random, false);
     else if (entries.length > 0) this.#epoch = { ...this.#epoch, isFirst: false };
@@ -158,9 +151,9 @@ class MemoryStore implements Store, ExportReader {
   async created(scope: Scope, after: Pos, limit: number): Promise<Created> {
     this.#assertOpen();
     if (after > this.#position) return { entries: [], through: this.#position, gone: true };
-    const isInScope = scopeTest(scope);
+    const prefix = prefixOf(scope);
     const all = [...this.#collection(scope.names).creations()].filter(
-      (entry) => entry.pos > after && isInScope(entry.object.r),
+      (entry) => entry.pos > after && entry.object.r.startsWith(prefix),
     );
     return pageOf(all, limit, this.#position);
   }
@@ -170,9 +163,9 @@ class MemoryStore implements Store, ExportReader {
     const collection = this.#collection(scope.names);
     const gone = after > this.#position || after < collection.floor;
     if (gone) return { entries: [], through: this.#position, gone };
-    const isInScope = scopeTest(scope);
+    const prefix = prefixOf(scope);
     const all = [...collection.log()].filter(
-      (entry) => entry.pos > after && isInScope(entry.change.r),
+      (entry) => entry.pos > after && entry.change.r.startsWith(prefix),
     );
     return pageOf(all, limit, this.#position);
   }
@@ -292,35 +285,55 @@ class MemoryStore implements Store, ExportReader {
   }
 
   #apply({ writes, once, erases = [] }: WriteGroup, now: number): GroupOutcome {
-    const first = once && this.#once.find(once.uid, once.id, now);
-    if (first) return { kind: 'repeated', first };
+    const known = once && this.#once.find(once.uid, once.id, now);
+    if (known) return { kind: 'repeated', first: known };
     const missing = erases.find((r) => this.#find(r)?.deleted ?? true);
     if (missing !== undefined) {
       return { kind: 'refused', index: writes.length, refusal: { kind: 'missing', r: missing } };
     }
-    const outcome = this.#applyAll(writes, once?.id);
-    if (outcome.kind === 'committed') {
-      for (const r of erases) this.#collection(namesOf(r)).erase(r);
-    }
-    if (outcome.kind === 'committed' && once) {
+    const first = this.#position + 1;
+    const refused = this.#attempt((undo) => this.#applyAll(writes, once?.id, undo));
+    if (refused) return refused;
+    for (const r of erases) this.#collection(namesOf(r)).erase(r);
+    if (once) {
       const results = writes.map(({ object: { r, rev } }) => ({ r, rev }));
       this.#once.add({ ...once, results }, now);
     }
-    return outcome;
+    return { kind: 'committed', positions: writes.map((_, index) => first + index) };
   }
 
-  #applyAll(writes: readonly Write[], once: string | undefined): GroupOutcome {
+  /** Undoes what `work` did where it returns a refusal. */
+  #attempt(work: (undo: Undo) => Refused | undefined): Refused | undefined {
     const before = { position: this.#position, newest: this.#newest };
-    const undo: (() => void)[] = [];
-    const refused = (index: number, refusal: WriteRefusal): GroupOutcome => {
-      for (const takeBack of undo.reverse()) takeBack();
-      this.#position = before.position;
-      this.#newest = before.newest;
-      return { kind: 'refused', index, refusal };
-    };
+    const undo: Undo = [];
+    const refused = work(undo);
+    if (!refused) return undefined;
+    for (const takeBack of undo.reverse()) takeBack();
+    this.#position = before.position;
+    this.#newest = before.newest;
+    return refused;
+  }
+
+  #restoreAll(entries: readonly RestoredObject[], undo: Undo): Refused | undefined {
+    for (const { replaces, object } of entries) {
+      if (replaces) undo.push(this.#collection(namesOf(object.r)).takeOut(object.r));
+    }
+    for (const [index, entry] of entries.entries()) {
+      const { object, history } = frozenCopy(entry);
+      const refusal = this.#restoreRefusal(object);
+      if (refusal) return { kind: 'refused', index, refusal };
+      const pos = this.#position + 1;
+      undo.push(this.#collection(namesOf(object.r)).restore({ object, history }, pos));
+      this.#position += Math.max(1, history.length);
+      this.#newest = history.reduce((most, { at }) => Math.max(most, at), this.#newest);
+    }
+    return undefined;
+  }
+
+  #applyAll(writes: readonly Write[], once: string | undefined, undo: Undo): Refused | undefined {
     for (const [index, write] of writes.entries()) {
       const refusal = this.#refusal(write);
-      if (refusal) return refused(index, refusal);
+      if (refusal) return { kind: 'refused', index, refusal };
       const pos = ++this.#position;
       this.#newest = Math.max(this.#newest, write.change.at);
       undo.push(this.#collection(namesOf(write.object.r)).apply(write, pos, once));
@@ -330,9 +343,9 @@ class MemoryStore implements Store, ExportReader {
       if (this.#find(object.r) !== object) continue;
       unjudged.delete(object.r);
       const fields = this.#collection(namesOf(object.r)).clash(object, unjudged);
-      if (fields !== undefined) return refused(index, { kind: 'unique', fields });
+      if (fields) return { kind: 'refused', index, refusal: { kind: 'unique', fields } };
     }
-    return { kind: 'committed', positions: writes.map((_, index) => before.position + index + 1) };
+    return undefined;
   }
 
   #refusal(write: Write): WriteRefusal | undefined {
@@ -369,7 +382,7 @@ class MemoryStore implements Store, ExportReader {
   async #matching(query: Query): Promise<StoredObject[]> {
     this.#assertOpen();
     const started = this.#platform.clock.monotonic();
-    const isInScope = scopeTest(query.scope);
+    const prefix = prefixOf(query.scope);
     const isWanted = placeTest(query);
     const matches = query.filter ? compilePredicate(query.filter) : () => true;
     const found: StoredObject[] = [];
@@ -379,7 +392,7 @@ class MemoryStore implements Store, ExportReader {
       if (slice.isOver) await slice.rest();
       if (object.modelVersion < (query.modelVersion ?? 0)) continue;
       const { r, rev } = object;
-      if (!isInScope(r) || !isWanted(r)) continue;
+      if (!r.startsWith(prefix) || !isWanted(r)) continue;
       if (matches({ ...object.data, _r: r, _rev: rev })) found.push(object);
     }
     this.#assertInTime(started, query.timeout);
@@ -426,19 +439,12 @@ function placeTest({ id, below }: Query): (r: string) => boolean {
   };
 }
 
-function scopeTest(scope: Scope): (r: string) => boolean {
-  const wild = scope.parents.indexOf('*');
-  const named = wild < 0 ? scope.parents : scope.parents.slice(0, wild);
-  const prefix = `${named.map((id, index) => `/${scope.names[index]}/${id}`).join('')}/`;
-  return (r) => r.startsWith(prefix);
-}
-
 /** A page of the log, which ends at the limit or at `readPageSize`. `position`: of the whole store. */
 function pageOf<Entry extends { readonly pos: Pos }>(
   unordered: readonly Entry[],
   limit: number,
   position: Pos,
-): { entries: Entry[]; through: Pos; gone: false; more?: true } {
+): LogPage<Entry> {
   const all = unordered.toSorted((a, b) => a.pos - b.pos);
   let left = readPageSize;
   for (const [index, entry] of all.entries()) {

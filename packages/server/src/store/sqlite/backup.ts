@@ -94,10 +94,7 @@ function verify(target: string, expected: BackedUp, progress: Progress): void {
   }
 }
 
-/**
- * As a server opens it, but without upgrading: the backup of an older version is the way back to
- * it.
- */
+/** As a server opens it, but not upgraded: the backup of an older version is the way back to it. */
 function openCopy(target: string): Database {
   const db = openToCopy(target, 'any');
   if (isOlder(db)) return db;

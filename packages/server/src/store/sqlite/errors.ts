@@ -23,20 +23,14 @@ export function isMissingTable(error: unknown): boolean {
   return codeOf(error) === 'SQLITE_ERROR' && String(error).includes('no such table');
 }
 
-/**
- * Disk full, disk broken, file locked or gone: a failure of the machine, which may pass, and no
- * bug.
- */
+/** Disk full or broken, file locked or gone: a failure of the machine that may pass, and no bug. */
 export function isTrouble(error: unknown): boolean {
   return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|NOMEM|CORRUPT|NOTADB|PROTOCOL|AUTH|PERM)/.test(
     codeOf(error),
   );
 }
 
-/**
- * The error that a call of the store rejects with: `StoreUnavailable` for failures of the machine,
- * others unchanged.
- */
+/** What a call of the store rejects with: `StoreUnavailable` for failures of the machine. */
 export function asStoreError(error: unknown): unknown {
   if (!isTrouble(error)) return error;
   return new StoreUnavailable(`${codeOf(error)}: ${(error as Error).message}`, { cause: error });

@@ -1,4 +1,4 @@
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import type {
   AlteredObjects,
   CollectionSize,
@@ -11,6 +11,7 @@ import { StoreUnavailable } from '../store-errors.js';
 import type { Change, ObjectWithHistory, Pos } from '../stored-object.js';
 import { asStoreError } from './errors.js';
 import { openToCopy } from './open-database.js';
+import { Statements } from './sql/statements.js';
 import { HistoryReader } from './tables/history-reader.js';
 import { locate, rPrinter } from './tables/location.js';
 import {
@@ -41,19 +42,14 @@ class SqliteExportReader implements ExportReader {
   readonly #db: Database;
   readonly #histories: HistoryReader;
   readonly #transactions: Transactions;
-  readonly #slices = new Map<string, Statement>();
-  readonly #changed: Statement;
-  readonly #swept: Statement;
+  readonly #statements: Statements;
   #closed = false;
 
   constructor(db: Database) {
     this.#db = db;
     this.#histories = new HistoryReader(db);
     this.#transactions = new Transactions(db);
-    this.#changed = db
-      .prepare('SELECT pos, r FROM changes WHERE pos > ? ORDER BY pos LIMIT ?')
-      .raw();
-    this.#swept = db.prepare('SELECT name FROM collections WHERE swept > ? ORDER BY name').pluck();
+    this.#statements = new Statements(db, 1000);
   }
 
   async state(): Promise<StoreState> {
@@ -70,10 +66,15 @@ class SqliteExportReader implements ExportReader {
 
   async altered(after: Pos, limit: number, history: boolean): Promise<AlteredObjects> {
     return this.#read(() => {
-      const changes = this.#changed.all(after, limit) as (readonly [pos: Pos, r: string])[];
+      const changes = this.#statements
+        .get('SELECT pos, r FROM changes WHERE pos > ? ORDER BY pos LIMIT ?')
+        .all(after, limit) as [pos: Pos, r: string][];
       const rs = new Set(changes.map(([, r]) => r));
       const entries = [...rs].flatMap((r) => this.#altered(r, history) ?? []);
-      const lost = (this.#swept.all(after) as string[]).map((name) => name.split('/'));
+      const swept = this.#statements
+        .get('SELECT name FROM collections WHERE swept > ? ORDER BY name')
+        .all(after) as [name: string][];
+      const lost = swept.map(([name]) => name.split('/'));
       const more = changes.length === limit;
       const through = (more ? changes.at(-1)?.[0] : undefined) ?? this.#state().position;
       return { entries, through, more, lost };
@@ -86,15 +87,20 @@ class SqliteExportReader implements ExportReader {
   }
 
   #state(): StoreState {
-    const [position, newest] = this.#db
-      .prepare('SELECT position, newest FROM meta')
-      .raw()
-      .get() as [Pos, number];
+    const [position, newest] = this.#statements.get('SELECT position, newest FROM meta').get() as [
+      Pos,
+      number,
+    ];
     return { position, newest };
   }
 
   #slice({ names, after, limit, history }: SliceRequest): CollectionSlice {
-    const statement = this.#sliceOf(names.join('/'));
+    const table = collectionTable(names.join('/'));
+    // Uses the index on the key, so the order does not depend on positions.
+    const statement = this.#statements.get(
+      `SELECT id, parents, born, last, ${objectColumns} FROM ${table}
+        WHERE (id, parents) > (?, ?) ORDER BY id, parents`,
+    );
     const print = rPrinter(names);
     const from = after === undefined ? { id: '', parents: '' } : locate(after);
     const entries: ObjectWithHistory[] = [];
@@ -113,38 +119,20 @@ class SqliteExportReader implements ExportReader {
     return { entries, more: false };
   }
 
-  #sliceOf(collection: string): Statement {
-    const known = this.#slices.get(collection);
-    if (known) return known;
-    // Uses the index on the key, so the order does not depend on positions.
-    const statement = this.#db
-      .prepare(
-        `SELECT id, parents, born, last, ${objectColumns} FROM ${collectionTable(collection)}
-          WHERE (id, parents) > (?, ?) ORDER BY id, parents`,
-      )
-      .raw();
-    this.#slices.set(collection, statement);
-    return statement;
-  }
-
   #altered(r: string, history: boolean): ObjectWithHistory | undefined {
     const head = this.#histories.head(r);
     if (!head) return undefined;
     const object = objectOf(r, head.row);
     if (!history) return { object, history: [] };
     const { collection, parents, id } = locate(r);
-    const born = this.#db
-      .prepare(`SELECT born FROM ${collectionTable(collection)} WHERE id = ? AND parents = ?`)
-      .pluck()
-      .get(id, parents) as Pos;
+    const [born] = this.#statements
+      .get(`SELECT born FROM ${collectionTable(collection)} WHERE id = ? AND parents = ?`)
+      .get(id, parents) as [Pos];
     const changes = this.#history({ ...head, born });
     return { object, history: changes.map((change) => changeOf(r, change)) };
   }
 
-  /**
-   * The entries kept before the last change, and the creation, which stays when those between are
-   * pruned.
-   */
+  /** All entries that are kept; the creation stays when those after it are pruned. */
   #history(head: { row: ObjectRow; last: Pos; born: Pos }): readonly PublishedRow[] {
     const all = { after: 0, limit: Number.POSITIVE_INFINITY, size: Number.POSITIVE_INFINITY };
     const recent = this.#histories.entries(head, all);

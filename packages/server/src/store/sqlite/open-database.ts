@@ -6,17 +6,14 @@ import { StoreRefused } from '../store-errors.js';
 import type { SqliteConfig } from './config.js';
 import { codeOf, isBusy, isTrouble } from './errors.js';
 import { inUse } from './files/process-lock.js';
-import { registerKeyFunctions } from './sql/functions.js';
+import { registerKeyFunctions } from './sql/key.js';
 import { applicationId } from './tables/schema.js';
 import { schemaVersion, type Upgrade, upgrade, versionOf } from './tables/upgrades.js';
 
 /** Milliseconds that opening waits for another lock on the file. */
 const lockTimeout = 1000;
 
-/**
- * Opens and upgrades the database for writing. `begin` runs before it is used; `isNew`: there was
- * none. Throws `StoreRefused`.
- */
+/** Upgrades it. `begin` runs before it is used; `isNew`: there was none. Throws `StoreRefused`. */
 export function openForWriting(
   config: SqliteConfig,
   begin: (db: Database.Database, isNew: boolean) => void = () => {},
@@ -42,7 +39,7 @@ export function openForWriting(
   }
 }
 
-/** Opens the database for reading. It must have been opened for writing before. */
+/** The database must have been opened for writing before. */
 export function openForReading(file: string): Database.Database {
   const db = new Database(file, { readonly: true, timeout: lockTimeout });
   // Small, because each reader has one, and the pages are in the system's cache anyway.
@@ -51,7 +48,7 @@ export function openForReading(file: string): Database.Database {
   return db;
 }
 
-/** Opens the database to copy its log into it. It must have been opened for writing before. */
+/** The database must have been opened for writing before. */
 export function openForCheckpoints(file: string): Database.Database {
   // Waits for nobody: what is blocked now is copied the next time.
   const db = new Database(file, { fileMustExist: true, timeout: 0 });
@@ -61,10 +58,7 @@ export function openForCheckpoints(file: string): Database.Database {
   return db;
 }
 
-/**
- * Opens the database to copy it, while another process may write into it. `version`: only this
- * program's version, or also older ones. Throws `StoreRefused`.
- */
+/** While another process may write into it. `any`: also older versions. Throws `StoreRefused`. */
 export function openToCopy(file: string, version: 'current' | 'any'): Database.Database {
   if (!existsSync(file)) throw new StoreRefused(`there is no database at ${file}`);
   let db: Database.Database | undefined;

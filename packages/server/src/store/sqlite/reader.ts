@@ -1,19 +1,17 @@
 import type { Database } from 'better-sqlite3';
 import type { StoredFieldType } from '../collection-layout.js';
-import { readPageSize, type Scope } from '../store-reads.js';
+import { prefixOf, readPageSize, type Scope } from '../store-reads.js';
 import type { Pos } from '../stored-object.js';
 import { unpackFilter } from './sql/packed-filter.js';
 import {
   type CompiledQuery,
   compileOrder,
   compileQuery,
-  type Phase,
   scopeCondition,
 } from './sql/query-compiler.js';
 import { QueryFunctions } from './sql/query-functions.js';
-import { rawSql, type Sql, sql } from './sql/sql.js';
+import { rawSql, type Sql, sql, tick } from './sql/sql.js';
 import { Statements } from './sql/statements.js';
-import { tick } from './sql/tick.js';
 import { HistoryReader } from './tables/history-reader.js';
 import { locate, rPrinter } from './tables/location.js';
 import {
@@ -28,14 +26,6 @@ import { collectionTable, mistypedCondition } from './tables/schema.js';
 import type { ReaderRequest, ThreadQuery } from './threads/messages.js';
 import { Transactions } from './transactions.js';
 
-/** As `scopeCondition`, for rows that have only the R, which begins with the named parents. */
-function scopeOfR({ names, parents }: Scope): Sql {
-  const wild = parents.indexOf('*');
-  const named = wild < 0 ? parents : parents.slice(0, wild);
-  const prefix = `${named.map((id, index) => `/${names[index]}/${id}`).join('')}/`;
-  return sql`substr(changes.r, 1, ${prefix.length}) = ${prefix}`;
-}
-
 /** The end of a statement, from its table on. */
 function outdatedIn(names: readonly string[], version: number): Sql {
   const table = rawSql(collectionTable(names.join('/')));
@@ -46,13 +36,16 @@ function compiled({ filter, ...query }: ThreadQuery): CompiledQuery {
   return compileQuery({ ...query, filter: filter && unpackFilter(filter) });
 }
 
+interface CollectionRow {
+  readonly id: number;
+  readonly floor: Pos;
+  readonly migrated: number;
+}
+
 type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
 type CreationRow = readonly [...KeyedRow, ...change: PublishedRow];
 
-/**
- * Answers reads that may take long, over one connection. Results are JSON text, which is cheap to
- * send.
- */
+/** Answers reads that may take long, over one connection, in JSON text: it is cheap to send. */
 export class Reader {
   readonly #functions: QueryFunctions;
   readonly #history: HistoryReader;
@@ -84,9 +77,9 @@ export class Reader {
       case 'changes':
         return this.#changes(request.scope, request.after, request.limit);
       case 'outdated':
-        return this.#outdated(request);
+        return this.#outdated(request.names, request.version, request);
       case 'count-outdated':
-        return this.#countOutdated(request);
+        return this.#countOutdated(request.names, request.version);
       case 'mistyped':
         return this.#mistyped(request.names, request.types);
       case 'history':
@@ -97,8 +90,8 @@ export class Reader {
   }
 
   #query(query: ThreadQuery): string {
-    if (!this.#exists(query.scope)) return '{"objects":[]}';
     const { scope, order, from, limit } = query;
+    if (!this.#collection(scope.names)) return '{"objects":[]}';
     const { table, condition, predicates } = compiled(query);
     this.#functions.evaluateBy(predicates, scope.names);
     const print = rPrinter(scope.names);
@@ -108,7 +101,12 @@ export class Reader {
     for (const phase of compileOrder(order, from)) {
       const before = rows.length;
       const where = sql`${table} WHERE ${condition} AND ${phase.condition}`;
-      for (const [id, parents, ...row] of this.#page(where, phase, limit - before, skip)) {
+      // Row by row, so that it can stop when it has enough.
+      const found = this.#rows(
+        sql`SELECT id, parents, ${rawSql(objectColumns)} FROM ${where}
+          ORDER BY ${phase.order} LIMIT ${limit - before} OFFSET ${skip}`,
+      ) as IterableIterator<KeyedRow>;
+      for (const [id, parents, ...row] of found) {
         const json = objectJson(print(parents, id), row);
         left -= json.length;
         rows.push(json);
@@ -120,15 +118,8 @@ export class Reader {
     return `{"objects":[${rows.join()}]}`;
   }
 
-  /** Row by row, so that it can stop when it has enough. */
-  #page(where: Sql, { order }: Phase, limit: number, skip: number): IterableIterator<KeyedRow> {
-    return this.#rows(
-      sql`SELECT id, parents, ${rawSql(objectColumns)} FROM ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${skip}`,
-    ) as IterableIterator<KeyedRow>;
-  }
-
   #count(query: ThreadQuery): string {
-    if (!this.#exists(query.scope)) return '0';
+    if (!this.#collection(query.scope.names)) return '0';
     const { table, condition, predicates } = compiled(query);
     this.#functions.evaluateBy(predicates, query.scope.names);
     return String(this.#countWhere(sql`${table} WHERE ${condition}`));
@@ -141,9 +132,9 @@ export class Reader {
 
   /** Follows the positions of the creations of living objects. */
   #created(scope: Scope, after: Pos, limit: number): string {
-    const [[position] = [0]] = this.#run(sql`SELECT position FROM meta`) as [Pos][];
+    const position = this.#position();
     if (after > position) return `{"entries":[],"through":${position},"gone":true}`;
-    const rows = this.#exists(scope) ? this.#creations(scope, after, limit) : [];
+    const rows = this.#collection(scope.names) ? this.#creations(scope, after, limit) : [];
     const print = rPrinter(scope.names);
     return pageJson(rows, { limit, position }, ([id, parents, ...rest]) => {
       const r = print(parents, id);
@@ -153,48 +144,40 @@ export class Reader {
     });
   }
 
-  /** Row by row, as `#page`. */
+  /** Row by row, so that it can stop when it has enough. */
   #creations(scope: Scope, after: Pos, limit: number): IterableIterator<CreationRow> {
     const table = rawSql(collectionTable(scope.names.join('/')));
     const columns = objectColumns
       .split(', ')
       .map((column) => `object.${column}`)
       .join(', ');
-    const { text, values } =
-      sql`SELECT id, parents, ${rawSql(columns)}, ${rawSql(publishedColumns('changes'))}
+    return this.#rows(
+      sql`SELECT id, parents, ${rawSql(columns)}, ${rawSql(publishedColumns)}
         FROM ${table} AS object CROSS JOIN changes ON changes.pos = object.born
         WHERE ${tick} AND object.deleted = 0 AND object.born > ${after} AND ${scopeCondition(scope)}
-        ORDER BY object.born LIMIT ${limit}`;
-    return this.#statements.get(text).iterate(...values) as IterableIterator<CreationRow>;
+        ORDER BY object.born LIMIT ${limit}`,
+    ) as IterableIterator<CreationRow>;
   }
 
   /** Follows the log of all changes: the cost is that of all changes since, in any collection. */
   #changes(scope: Scope, after: Pos, limit: number): string {
-    const [[position] = [0]] = this.#run(sql`SELECT position FROM meta`) as [Pos][];
-    const [known] = this.#run(
-      sql`SELECT id, floor FROM collections WHERE name = ${scope.names.join('/')}`,
-    ) as [number, Pos][];
-    const [collection = 0, floor = 0] = known ?? [];
-    if (after > position || after < floor)
+    const position = this.#position();
+    const known = this.#collection(scope.names);
+    if (after > position || after < (known?.floor ?? 0)) {
       return `{"entries":[],"through":${position},"gone":true}`;
-    const rows = known ? this.#logged(collection, scope, after, limit) : [];
+    }
+    if (!known) return `{"entries":[],"through":${position},"gone":false}`;
+    const prefix = prefixOf(scope);
+    // Row by row, so that it can stop when it has enough, and `tick` looks at the time in between.
+    const rows = this.#rows(
+      sql`SELECT changes.r, ${rawSql(publishedColumns)} FROM changes
+        WHERE ${tick} AND pos > ${after} AND collection = ${known.id}
+          AND substr(changes.r, 1, ${prefix.length}) = ${prefix}
+        ORDER BY pos LIMIT ${limit}`,
+    ) as IterableIterator<[string, ...PublishedRow]>;
     return pageJson(rows, { limit, position }, ([r, ...change]) => {
       return entryJson(r, change, this.#objectSince(r, change[0]));
     });
-  }
-
-  /** Row by row, so that it can stop when it has enough, and `tick` looks at the time in between. */
-  #logged(
-    collection: number,
-    scope: Scope,
-    after: Pos,
-    limit: number,
-  ): IterableIterator<readonly [r: string, ...change: PublishedRow]> {
-    return this.#rows(
-      sql`SELECT changes.r, ${rawSql(publishedColumns('changes'))} FROM changes
-        WHERE ${tick} AND pos > ${after} AND collection = ${collection} AND ${scopeOfR(scope)}
-        ORDER BY pos LIMIT ${limit}`,
-    ) as IterableIterator<[string, ...PublishedRow]>;
   }
 
   /** The object as its change at this position left it; `undefined` if it changed again. */
@@ -218,12 +201,11 @@ export class Reader {
   }
 
   /** Follows the table, which is in the order of creation. */
-  #outdated({
-    names,
-    version,
-    after,
-    limit,
-  }: Extract<ReaderRequest, { kind: 'outdated' }>): string {
+  #outdated(
+    names: readonly string[],
+    version: number,
+    { after, limit }: { readonly after: Pos; readonly limit: number },
+  ): string {
     if (this.#isMigrated(names, version)) return '{"objects":[]}';
     const rows = this.#run(
       sql`SELECT born, id, parents, ${rawSql(objectColumns)} FROM ${outdatedIn(names, version)}
@@ -235,15 +217,14 @@ export class Reader {
     return `{"objects":[${objects.join()}]${next}}`;
   }
 
-  #countOutdated({ names, version }: Extract<ReaderRequest, { kind: 'count-outdated' }>): string {
+  #countOutdated(names: readonly string[], version: number): string {
     if (this.#isMigrated(names, version)) return '0';
-    const [row] = this.#run(sql`SELECT count(*) FROM ${outdatedIn(names, version)}`) as [number][];
-    return String(row?.[0] ?? 0);
+    return String(this.#countWhere(outdatedIn(names, version)));
   }
 
   /** The condition must be identical to that of its index. */
   #mistyped(names: readonly string[], types: readonly StoredFieldType[]): string {
-    if (!this.#exists({ names })) return 'false';
+    if (!this.#collection(names)) return 'false';
     const table = rawSql(collectionTable(names.join('/')));
     const condition = rawSql(mistypedCondition(types));
     return String(this.#run(sql`SELECT 1 FROM ${table} WHERE ${condition} LIMIT 1`).length > 0);
@@ -251,14 +232,22 @@ export class Reader {
 
   /** True also where the collection does not exist. */
   #isMigrated(names: readonly string[], version: number): boolean {
-    const [[migrated] = [version]] = this.#run(
-      sql`SELECT migrated FROM collections WHERE name = ${names.join('/')}`,
-    ) as [number][];
-    return migrated >= version;
+    return (this.#collection(names)?.migrated ?? version) >= version;
   }
 
-  #exists({ names }: Pick<Scope, 'names'>): boolean {
-    return this.#run(sql`SELECT 1 FROM collections WHERE name = ${names.join('/')}`).length > 0;
+  /** `undefined` where it was never prepared or written. */
+  #collection(names: readonly string[]): CollectionRow | undefined {
+    const [row] = this.#run(
+      sql`SELECT id, floor, migrated FROM collections WHERE name = ${names.join('/')}`,
+    ) as [number, Pos, number][];
+    if (!row) return undefined;
+    const [id, floor, migrated] = row;
+    return { id, floor, migrated };
+  }
+
+  #position(): Pos {
+    const [[position] = [0]] = this.#run(sql`SELECT position FROM meta`) as [Pos][];
+    return position;
   }
 
   #rows({ text, values }: Sql): IterableIterator<unknown> {

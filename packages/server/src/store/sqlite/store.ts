@@ -4,7 +4,6 @@ import type { Log } from '../../platform/log.js';
 import { type Metrics, noMetrics } from '../../platform/metrics.js';
 import type { Platform, Timer } from '../../platform/platform.js';
 import type { CollectionLayout, StoredFieldType } from '../collection-layout.js';
-import type { Dependency, Dependents, DependentsPage } from '../dependents.js';
 import { makeEpoch } from '../make-epoch.js';
 import { horizonOf, publishedHistory } from '../retention.js';
 import type { Epoch, Store } from '../store.js';
@@ -12,13 +11,16 @@ import { QueryTimeout, StoreInUse, StoreUnavailable, WritesUnavailable } from '.
 import type {
   Changes,
   Created,
+  Dependency,
+  Dependents,
+  DependentsPage,
   History,
   Outdated,
   Query,
   ReadOptions,
   Scope,
 } from '../store-reads.js';
-import type { Change, Pos, StoredObject } from '../stored-object.js';
+import type { Pos, StoredObject } from '../stored-object.js';
 import type {
   GroupOutcome,
   Migration,
@@ -32,13 +34,11 @@ import { defaultSqliteConfig, type SqliteConfig } from './config.js';
 import { asStoreError } from './errors.js';
 import { claimDatabase, makeDatabaseFolder, narrowDatabase } from './files/database-files.js';
 import { LogCheckpointer } from './files/log-checkpointer.js';
-import { lockDatabase, type ProcessLock } from './files/process-lock.js';
+import { ProcessLock } from './files/process-lock.js';
 import { openForReading } from './open-database.js';
 import { packFilter } from './sql/packed-filter.js';
-import type { RevisionRange } from './tables/history-reader.js';
 import { locate } from './tables/location.js';
-import { PointReader } from './tables/point-reader.js';
-import { publishedOf } from './tables/rows.js';
+import { PointReader, type StoredHistory } from './tables/point-reader.js';
 import {
   type CommitResult,
   encodeGroups,
@@ -47,6 +47,7 @@ import {
   type ReaderRequest,
   type RestoreResult,
   type ThreadQuery,
+  type WriterRequest,
 } from './threads/messages.js';
 import { ReaderPool } from './threads/reader-pool.js';
 import { WriterClient } from './threads/writer-client.js';
@@ -54,10 +55,7 @@ import { WriterClient } from './threads/writer-client.js';
 /** Milliseconds between two checks of the files. */
 const watchEvery = 1000;
 
-/**
- * Maximum changes that a history may go back on the main thread; longer ones are read in a reader
- * thread.
- */
+/** Changes that a history may go back on the main thread; longer ones are for a reader thread. */
 const farBack = 200;
 
 /**
@@ -74,7 +72,7 @@ export async function openSqliteStore(
 ): Promise<Store> {
   const config: SqliteConfig = { ...defaultSqliteConfig, ...options };
   makeDatabaseFolder(dirname(config.file));
-  const lock = lockDatabase(config.file);
+  const lock = new ProcessLock(config.file);
   try {
     claimDatabase(config.file);
     for (const file of narrowDatabase(config.file)) {
@@ -84,14 +82,7 @@ export async function openSqliteStore(
       );
     }
     const writer = await WriterClient.open(config, platform, log, { isLockNew: lock.isNew });
-    return new SqliteStore({
-      config,
-      platform,
-      writer,
-      log,
-      metrics,
-      lock,
-    });
+    return new SqliteStore({ config, platform, writer, log, lock }, metrics);
   } catch (error) {
     lock.release();
     // So that the next process that tries checks as closely.
@@ -120,32 +111,23 @@ interface Parts {
   readonly platform: Platform;
   readonly writer: WriterClient;
   readonly log: Log;
-  readonly metrics: Metrics;
   readonly lock: ProcessLock;
 }
 
 class SqliteStore implements Store {
   readonly isSoleWriter = true;
-  readonly #config: SqliteConfig;
-  readonly #platform: Platform;
-  readonly #writer: WriterClient;
+  readonly #parts: Parts;
   readonly #points: PointReader;
   readonly #pool: ReaderPool;
   readonly #logCheckpointer: LogCheckpointer;
-  readonly #layouts = new Map<string, CollectionLayout>();
-  readonly #lock: ProcessLock;
-  readonly #log: Log;
   readonly #watch: Timer;
   #epoch: Epoch;
   #closed: Promise<void> | undefined;
 
-  constructor({ config, platform, writer, log, metrics, lock }: Parts) {
-    this.#config = config;
-    this.#platform = platform;
-    this.#writer = writer;
+  constructor(parts: Parts, metrics: Metrics) {
+    const { config, platform, writer } = parts;
+    this.#parts = parts;
     this.#epoch = writer.epoch;
-    this.#lock = lock;
-    this.#log = log;
     this.#watch = platform.timers.every(watchEvery, () => this.#look());
     this.#points = new PointReader(openForReading(config.file), config);
     this.#pool = new ReaderPool(config.file, config.readers, platform);
@@ -164,13 +146,7 @@ class SqliteStore implements Store {
       '1 while writes can be served, 0 while the store fails, is stuck or restarts.',
       () => (writer.trouble === undefined ? 1 : 0),
     );
-    this.#logCheckpointer = new LogCheckpointer({
-      config,
-      writer,
-      pool: this.#pool,
-      platform,
-      log,
-    });
+    this.#logCheckpointer = new LogCheckpointer({ ...parts, pool: this.#pool });
     writer.onLogDue = () => this.#logCheckpointer.due();
   }
 
@@ -180,7 +156,6 @@ class SqliteStore implements Store {
 
   async prepare(collections: readonly CollectionLayout[]): Promise<void> {
     await this.#write({ kind: 'prepare', layouts: collections });
-    for (const layout of collections) this.#layouts.set(layout.names.join('/'), layout);
   }
 
   async get(r: string): Promise<StoredObject | undefined> {
@@ -197,7 +172,7 @@ class SqliteStore implements Store {
 
   async commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]> {
     if (groups.length === 0) return [];
-    const now = this.#platform.clock.now();
+    const now = this.#parts.platform.clock.now();
     const request = { kind: 'commit', ...encodeGroups(groups), now } as const;
     const answer = (await this.#write(request)) as CommitResult;
     if ('outcomes' in answer) return [...answer.outcomes];
@@ -206,35 +181,29 @@ class SqliteStore implements Store {
   }
 
   async restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
-    const epoch = makeEpoch(this.#platform.random, false);
-    const request = {
-      kind: 'restore',
-      entries: entries.map(encodeObjectWithHistory),
-      newest,
-      epoch,
-    } as const;
+    const epoch = makeEpoch(this.#parts.platform.random, false);
+    const added = entries.map(encodeObjectWithHistory);
+    const request = { kind: 'restore', entries: added, newest, epoch } as const;
     const answer = (await this.#write(request)) as RestoreResult;
     this.#epoch = answer.epoch;
     return answer.outcome;
   }
 
   async query(query: Query): Promise<StoredObject[]> {
-    const { timeout, requester, room } = query;
-    const request = { kind: 'query', query: asked(query) } as const;
-    const answer = JSON.parse(await this.#ask(request, { timeout, requester })) as QueryAnswer;
+    const { room } = query;
+    const answer = await this.#ask<QueryAnswer>({ kind: 'query', query: asked(query) }, query);
     if (room) room.isCut = answer.isCut === true;
     return answer.objects;
   }
 
   async count(query: Query): Promise<number> {
-    const { timeout, requester } = query;
-    const request = { kind: 'count', query: asked(query) } as const;
-    return JSON.parse(await this.#ask(request, { timeout, requester })) as number;
+    return await this.#ask({ kind: 'count', query: asked(query) }, query);
   }
 
   async history(r: string, after: number, limit: number, options?: ReadOptions): Promise<History> {
+    const { config, platform, writer } = this.#parts;
     const { collection } = locate(r);
-    const horizon = horizonOf(this.#layouts.get(collection)?.retention, this.#config.history);
+    const horizon = horizonOf(writer.layouts.get(collection)?.retention, config.history);
     const near = this.#read(() =>
       this.#points.history(r, (rev) => {
         if (after >= rev || after + 1 < horizon.oldestRev(rev)) return undefined;
@@ -242,22 +211,20 @@ class SqliteStore implements Store {
       }),
     );
     if (near === undefined) return { object: undefined, entries: [], complete: true };
-    const { object, stored } =
+    const { object, entries } =
       near === 'far'
-        ? await this.#farHistory(r, { after, limit }, options)
-        : { object: near.object, stored: near.rows.map((row) => publishedOf(r, row)) };
-    const now = this.#platform.clock.now();
-    return { object, ...publishedHistory(stored, { rev: object.rev, after, limit }, horizon, now) };
+        ? await this.#ask<StoredHistory>({ kind: 'history', r, after, limit }, options)
+        : near;
+    const span = { rev: object.rev, after, limit };
+    return { object, ...publishedHistory(entries, span, horizon, platform.clock.now()) };
   }
 
   async created(scope: Scope, after: Pos, limit: number, options?: ReadOptions): Promise<Created> {
-    const request = { kind: 'created', scope, after, limit } as const;
-    return JSON.parse(await this.#ask(request, options)) as Created;
+    return await this.#ask({ kind: 'created', scope, after, limit }, options);
   }
 
   async changes(scope: Scope, after: Pos, limit: number, options?: ReadOptions): Promise<Changes> {
-    const request = { kind: 'changes', scope, after, limit } as const;
-    return JSON.parse(await this.#ask(request, options)) as Changes;
+    return await this.#ask({ kind: 'changes', scope, after, limit }, options);
   }
 
   async outdated(
@@ -266,17 +233,11 @@ class SqliteStore implements Store {
     after: number,
     limit: number,
   ): Promise<Outdated> {
-    this.#assertOpen();
-    const request = { kind: 'outdated', names, version, after, limit } as const;
-    const { objects, next } = JSON.parse(await this.#pool.request(request)) as Outdated;
-    return { objects, next };
+    return await this.#ask({ kind: 'outdated', names, version, after, limit });
   }
 
   async countOutdated(names: readonly string[], version: number): Promise<number> {
-    this.#assertOpen();
-    return JSON.parse(
-      await this.#pool.request({ kind: 'count-outdated', names, version }),
-    ) as number;
+    return await this.#ask({ kind: 'count-outdated', names, version });
   }
 
   async migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
@@ -292,7 +253,7 @@ class SqliteStore implements Store {
   async mistyped(names: readonly string[], types: readonly StoredFieldType[]): Promise<boolean> {
     this.#assertOpen();
     if (types.length === 0) return false;
-    return JSON.parse(await this.#pool.request({ kind: 'mistyped', names, types })) as boolean;
+    return await this.#ask({ kind: 'mistyped', names, types });
   }
 
   async dependents(r: string, dependency: Dependency, page: DependentsPage): Promise<Dependents> {
@@ -308,13 +269,13 @@ class SqliteStore implements Store {
   }
 
   async once(uid: string, id: string): Promise<OnceRecord | undefined> {
-    const now = this.#platform.clock.now();
+    const now = this.#parts.platform.clock.now();
     return this.#read(() => this.#points.once(uid, id, now));
   }
 
   async ping(): Promise<void> {
     this.#read(() => this.#points.meta());
-    const { trouble } = this.#writer;
+    const { trouble } = this.#parts.writer;
     if (trouble !== undefined) throw new WritesUnavailable(trouble);
   }
 
@@ -329,41 +290,32 @@ class SqliteStore implements Store {
     await this.#pool.close();
     this.#points.close();
     await this.#logCheckpointer.close();
-    await this.#writer.close();
-    this.#lock.release();
+    await this.#parts.writer.close();
+    this.#parts.lock.release();
   }
 
   /** Deleting files beside an open database must neither let a second server in nor lose writes. */
   #look(): void {
-    const found = this.#lock.keep();
-    if (found === 'renewed') this.#log.warn({}, 'the lock file was deleted, and created again');
-    if (found === 'lost') this.#log.error({}, 'the lock file was replaced by another process');
+    const { lock, log, writer } = this.#parts;
+    const found = lock.keep();
+    if (found === 'renewed') log.warn({}, 'the lock file was deleted, and created again');
+    if (found === 'lost') log.error({}, 'the lock file was replaced by another process');
     // Failures are reported to the callers whose writes fail.
-    if (!this.#writer.trouble) this.#writer.ask({ kind: 'look' }).catch(() => {});
+    if (!writer.trouble) writer.ask({ kind: 'look' }).catch(() => {});
   }
 
-  async #farHistory(
-    r: string,
-    { after, limit }: RevisionRange,
-    options: ReadOptions | undefined,
-  ): Promise<{ object: StoredObject; stored: Change[] }> {
-    const json = await this.#ask({ kind: 'history', r, after, limit }, options);
-    const { object, entries } = JSON.parse(json) as { object: StoredObject; entries: Change[] };
-    return { object, stored: entries };
-  }
-
-  async #ask(request: ReaderRequest, options: ReadOptions | undefined): Promise<string> {
+  async #ask<Answer>(request: ReaderRequest, options?: ReadOptions): Promise<Answer> {
     this.#assertOpen();
     if (options && options.timeout <= 0) {
       throw new QueryTimeout(`the query took longer than ${options.timeout} ms`);
     }
-    return await this.#pool.request(request, options);
+    return JSON.parse(await this.#pool.request(request, options)) as Answer;
   }
 
-  async #write(request: Parameters<WriterClient['ask']>[0]): Promise<unknown> {
+  async #write(request: WriterRequest): Promise<unknown> {
     this.#assertOpen();
     if (this.#logCheckpointer.isBehind) await this.#logCheckpointer.slowDown();
-    return await this.#writer.ask(request);
+    return await this.#parts.writer.ask(request);
   }
 
   #read<T>(read: () => T): T {

@@ -27,10 +27,7 @@ export class Transactions {
     return this.#run(this.#beginReading, work);
   }
 
-  /**
-   * Everything that `work` writes is on disk when this returns; when it throws, none of it is in
-   * the database.
-   */
+  /** What `work` writes is on disk when this returns; when it throws, none of it is written. */
   write<T>(work: () => T): T {
     return this.#run(this.#beginWriting, work);
   }

@@ -1,26 +1,24 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { CollectionLayout } from '../collection-layout.js';
-import type { Dependency } from '../dependents.js';
-import { isUnchanged } from '../is-unchanged.js';
 import type { Epoch } from '../store.js';
+import type { Dependency } from '../store-reads.js';
 import type { Pos } from '../stored-object.js';
-import type {
-  GroupOutcome,
-  MigrationOutcome,
-  OnceKey,
-  RestoreOutcome,
-  WriteRefusal,
+import {
+  type GroupOutcome,
+  isUnchanged,
+  type MigrationOutcome,
+  type OnceKey,
+  type RestoreOutcome,
+  type WriteRefusal,
 } from '../write-group.js';
 import type { SqliteConfig } from './config.js';
-import { isUniqueViolation } from './errors.js';
-import { Restore, RestoreRefused } from './restore.js';
+import { RestoreRefused, restoreObjects } from './restore.js';
 import { setEpoch } from './store-epoch.js';
 import { ChangeLog } from './tables/change-log.js';
 import type { CollectionWriter, HeadRow } from './tables/collection-writer.js';
 import { Collections } from './tables/collections.js';
 import { DependentsReader } from './tables/dependents-reader.js';
-import { eraseObject } from './tables/erase-object.js';
-import { type Location, locate } from './tables/location.js';
+import { locate } from './tables/location.js';
 import { OnceLog } from './tables/once-log.js';
 import { Pruning } from './tables/pruning.js';
 import type {
@@ -47,7 +45,6 @@ export class Writer {
   readonly #log: ChangeLog;
   readonly #once: OnceLog;
   readonly #pruning: Pruning;
-  readonly #restore: Restore;
   readonly #dependents: DependentsReader;
   readonly #setMeta: Statement;
   #position: Pos;
@@ -63,7 +60,6 @@ export class Writer {
     this.#once = new OnceLog(db, config);
     this.#pruning = new Pruning(this.#log, config);
     this.#dependents = new DependentsReader(db);
-    this.#restore = new Restore(this.#collections, this.#log);
     this.#setMeta = db.prepare('UPDATE meta SET position = ?, newest = ?');
     [this.#position, this.#newest] = db
       .prepare('SELECT position, newest FROM meta')
@@ -91,11 +87,13 @@ export class Writer {
   }
 
   /** `now`: milliseconds since the epoch. */
-  commit({ writes, writeCounts: sizes, erases }: EncodedGroups, now: number): CommitResult {
+  commit({ writes, writeCounts, erases }: EncodedGroups, now: number): CommitResult {
     const first = this.#position + 1;
     const outcomes = this.#transaction(() => {
-      const results = sizes
-        ? split(writes, sizes).map((group, index) => this.#applyGroup(group, now, erases?.[index]))
+      const results = writeCounts
+        ? split(writes, writeCounts).map((group, index) =>
+            this.#applyGroup(group, now, erases?.[index]),
+          )
         : writes.map((write) => this.#applyGroup([write], now));
       if (this.#position >= first) this.#finish(now);
       return results;
@@ -110,7 +108,10 @@ export class Writer {
   }
 
   migrated(collection: string, version: number): void {
-    this.#transaction(() => this.#collections.find(collection)?.raiseMigrated(version));
+    this.#transaction(() => {
+      const writer = this.#collections.find(collection);
+      if (writer && version > writer.migrated) writer.setMigrated(version);
+    });
   }
 
   /** `fresh`: the epoch that begins if objects are replaced. */
@@ -122,7 +123,8 @@ export class Writer {
     try {
       this.#epoch = this.#transaction(() => {
         const epoch = this.#epochAfter(entries, fresh);
-        this.#position = this.#restore.restore(entries, this.#position);
+        const tables = { collections: this.#collections, log: this.#log };
+        this.#position = restoreObjects(tables, entries, this.#position);
         const times = entries.flatMap(({ history }) => history.map(([, , , at]) => at));
         this.#newest = times.reduce((a, b) => Math.max(a, b), Math.max(this.#newest, newest));
         this.#setMeta.run(this.#position, this.#newest);
@@ -161,15 +163,16 @@ export class Writer {
     return this.#collections.find(location.collection)?.head(location);
   }
 
-  #migrate([r, rev, from, modelVersion, data]: EncodedMigration): MigrationOutcome {
+  #migrate(migration: EncodedMigration): MigrationOutcome {
+    const [r, , , , data] = migration;
     const location = locate(r);
     const collection = this.#collections.find(location.collection);
     if (!collection) return { kind: 'overtaken' };
     try {
-      const found = collection.migrate(location, { rev, from, modelVersion, data });
-      return found ? { kind: 'migrated' } : { kind: 'overtaken' };
+      const found = collection.migrate(location, migration);
+      return { kind: found ? 'migrated' : 'overtaken' };
     } catch (error) {
-      return clashOf(error, collection, location, data);
+      return collection.clashOf(error, location, data);
     }
   }
 
@@ -193,11 +196,9 @@ export class Writer {
     const start = this.#position + 1;
     // A single write is checked before it is applied, so that a refusal has nothing to undo.
     const outcome = group.length === 1 ? this.#applyAll(group) : this.#applyOrUndo(group);
-    if (outcome.kind === 'committed') {
-      const database = { collections: this.#collections, log: this.#log };
-      for (const r of erases) eraseObject(database, r);
-    }
-    if (outcome.kind === 'committed' && once) {
+    if (outcome.kind !== 'committed') return outcome;
+    for (const r of erases) this.#collections.erase(r, this.#log);
+    if (once) {
       const results = group.map(([, r, rev]) => ({ r, rev }));
       this.#once.add(start, once, results, now);
     }
@@ -241,7 +242,7 @@ export class Writer {
       try {
         collection.unpark(location);
       } catch (error) {
-        return { kind: 'refused', index, refusal: clashOf(error, collection, location, data) };
+        return { kind: 'refused', index, refusal: collection.clashOf(error, location, data) };
       }
     }
     return outcome;
@@ -259,32 +260,25 @@ export class Writer {
   }
 
   #apply(write: EncodedWrite, parked: boolean): WriteRefusal | undefined {
-    const [, r, rev, , , , , , , , , , , requires, , reads, , noDependents] = write;
+    const [, r, rev, at, , , , , , deleted, modelVersion, touched, data, requires, , reads] = write;
+    const noDependents = write[17];
     const location = locate(r);
     const collection = this.#collections.open(location.collection);
     const head = collection.head(location);
-    return (
+    const refusal =
       conflict(head, rev) ??
       this.#changed(reads) ??
       this.#missing(requires) ??
-      this.#referenced(r, noDependents, parked) ??
-      this.#put(write, { collection, location, head, parked })
-    );
-  }
-
-  /** The index detects a clash of unique fields; its statement then rolls itself back. */
-  #put(
-    write: EncodedWrite,
-    { collection, location, head, parked }: WriteLocation,
-  ): WriteRefusal | undefined {
-    const [, , rev, at, , , , , , deleted, modelVersion, touched, data] = write;
+      this.#referenced(r, noDependents, parked);
+    if (refusal) return refusal;
     const pos = this.#position + 1;
     const state = { rev, deleted, modelVersion, touched, data, parked };
+    // The index detects a clash of unique fields; its statement then rolls itself back.
     try {
       if (head) collection.update(head[2], pos, state);
       else collection.insert(location, { born: pos, last: pos }, state);
     } catch (error) {
-      return clashOf(error, collection, location, data);
+      return collection.clashOf(error, location, data);
     }
     if (!deleted) this.#collections.written(collection, modelVersion);
     this.#record(write, collection, pos, head);
@@ -315,13 +309,16 @@ export class Writer {
     const location = locate(r);
     const collection = this.#collections.find(location.collection);
     const head = collection?.head(location);
-    const deleted = head?.[1] === 1;
-    if (!collection || !head || deleted || head[0] === rev || !fields) {
-      const now = head && { rev: head[0], deleted, touched: {} };
-      return isUnchanged({ r, rev, fields: undefined }, now);
-    }
-    const touched = JSON.parse(collection.touched(location));
-    return isUnchanged({ r, rev, fields }, { rev: head[0], deleted, touched });
+    const now = collection &&
+      head && {
+        rev: head[0],
+        deleted: head[1] === 1,
+        // Seldom needed.
+        get touched() {
+          return JSON.parse(collection.touched(location));
+        },
+      };
+    return isUnchanged({ r, rev, fields: fields ?? undefined }, now);
   }
 
   #missing(requires: readonly string[] | null): WriteRefusal | undefined {
@@ -359,30 +356,11 @@ export class Writer {
   }
 }
 
-/** The location of a write. */
-interface WriteLocation {
-  readonly collection: CollectionWriter;
-  readonly location: Location;
-  readonly head: HeadRow | undefined;
-  readonly parked: boolean;
-}
-
 /** A deleted object stays deleted: no write follows, whatever its revision. */
 function conflict(head: HeadRow | undefined, rev: number): WriteRefusal | undefined {
   const [stored, deleted] = head ?? [0, 0];
   if (stored === rev - 1 && deleted !== 1) return undefined;
   return { kind: 'conflict', rev: stored, deleted: deleted === 1 };
-}
-
-function clashOf(
-  error: unknown,
-  collection: CollectionWriter,
-  location: Location,
-  data: string,
-): Extract<WriteRefusal, { kind: 'unique' }> {
-  const fields = isUniqueViolation(error) ? collection.clash(location, data) : undefined;
-  if (fields === undefined) throw error;
-  return { kind: 'unique', fields };
 }
 
 function split(

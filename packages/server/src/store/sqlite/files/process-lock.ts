@@ -5,17 +5,12 @@ import { isBusy } from '../errors.js';
 import { claimFile } from './database-files.js';
 
 /**
- * Claims a database for this process, by an exclusive lock on an empty database beside it. The
- * kernel holds the lock, so it ends with the process however that ends: nothing has to be cleaned
- * up after a kill -9.
+ * Claims a database for this process, by an exclusive lock on an empty database beside it, whose
+ * file may be deleted by others. The kernel holds the lock, so it ends with the process however that
+ * ends: nothing has to be cleaned up after a kill -9.
  *
  * The database itself cannot carry the lock, because the readers have their own connections to it.
  */
-export function lockDatabase(file: string): ProcessLock {
-  return new ProcessLock(file);
-}
-
-/** The lock of a database, whose file may be deleted by others. */
 export class ProcessLock {
   readonly #database: string;
   readonly #file: string;
@@ -32,10 +27,7 @@ export class ProcessLock {
     this.#identity = identityOf(this.#file);
   }
 
-  /**
-   * Checks the lock. `renewed`: its file was deleted, and was created and locked again. `lost`:
-   * another process was faster.
-   */
+  /** `renewed`: its file was deleted, and is there again. `lost`: another process was faster. */
   keep(): 'held' | 'renewed' | 'lost' {
     if (identityOf(this.#file) === this.#identity) return 'held';
     try {

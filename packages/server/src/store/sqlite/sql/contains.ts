@@ -1,8 +1,7 @@
 import { foldCase, type JsonValue } from '@really/protocol/values';
 import { isExtreme, operand } from './conditions.js';
 import { compositeFunction, jsonPath } from './key.js';
-import { rawSql, type Sql, sql } from './sql.js';
-import { tick } from './tick.js';
+import { rawSql, type Sql, sql, tick } from './sql.js';
 
 /**
  * Whether the list at a path has an element that deeply equals the value, or the text there has the

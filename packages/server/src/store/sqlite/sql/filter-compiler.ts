@@ -3,19 +3,14 @@ import { locate, rPrinter } from '../tables/location.js';
 import { between, isAnyOf, isEqual, isOrdered, startsWith } from './conditions.js';
 import { contains } from './contains.js';
 import { hasNul, keyExpression } from './key.js';
-import { joinSql, rawSql, type Sql, sql } from './sql.js';
-import { tick } from './tick.js';
+import { joinSql, rawSql, type Sql, sql, tick } from './sql.js';
 
 /** The function that evaluates a filter that SQL cannot express. */
 export const matchFunction = 'really_matches';
 
-/** A filter as SQL over the columns of its collection's table. */
 export interface CompiledFilter {
   readonly condition: Sql;
-  /**
-   * Parts that are evaluated in JavaScript: the first argument of `matchFunction` is the index
-   * here.
-   */
+  /** Evaluated in JavaScript: the first argument of `matchFunction` is the index here. */
   readonly predicates: readonly RqlExpression[];
 }
 
@@ -27,9 +22,8 @@ export interface CompiledFilter {
 export function compileFilter(filter: RqlExpression, names: readonly string[]): CompiledFilter {
   const predicates: RqlExpression[] = [];
   const inJavaScript = (expression: RqlExpression) => {
-    predicates.push(expression);
-    const call = rawSql(`${matchFunction}(${predicates.length - 1}, id, parents, rev, data)`);
-    return call;
+    const index = predicates.push(expression) - 1;
+    return rawSql(`${matchFunction}(${index}, id, parents, rev, data)`);
   };
   const context: Context = { collection: names.join('/'), print: rPrinter(names), inJavaScript };
   return { condition: compile(filter, false, context), predicates };
@@ -81,9 +75,11 @@ function flatten(filter: RqlExpression, kind: 'and' | 'or'): RqlExpression[] {
 function compare(comparison: Comparison<JsonValue>, context: Context): Sql {
   const { field, operator, value } = comparison;
   const [first] = field;
-  const exact =
-    first === '_r' && field.length === 1 ? compareR(operator, value, context) : undefined;
-  if (exact) return exact;
+  if (first === '_r' && field.length === 1) {
+    // An R is not a column but can be split, so that searching for one uses the primary key.
+    if (operator === '=') return isOneOf([value], context);
+    if (operator === 'in' && Array.isArray(value)) return isOneOf(value, context);
+  }
   if (first === '_r' || hasNul(field)) return context.inJavaScript(comparison);
   const condition =
     operator === 'contains' || operator === 'contains ignoring case'
@@ -117,17 +113,6 @@ function compareKey(key: Sql, { operator, value }: Comparison<JsonValue>): Sql |
     default:
       return undefined;
   }
-}
-
-/** An R is not a column but can be split, so that searching for one uses the primary key. */
-function compareR(
-  operator: Comparison<JsonValue>['operator'],
-  value: JsonValue,
-  context: Context,
-): Sql | undefined {
-  if (operator === '=') return isOneOf([value], context);
-  if (operator === 'in' && Array.isArray(value)) return isOneOf(value, context);
-  return undefined;
 }
 
 function isOneOf(values: readonly JsonValue[], { collection, print }: Context): Sql {

@@ -1,4 +1,5 @@
-import { canonicalText, type JsonValue } from '@really/protocol/values';
+import { canonicalText, isJsonObject, type JsonValue, ownMember } from '@really/protocol/values';
+import type { Database } from 'better-sqlite3';
 import { quoteText } from './sql.js';
 
 /**
@@ -50,10 +51,7 @@ export function keyExpression(path: readonly string[]): string {
   );
 }
 
-/**
- * A JSON path as a literal: each step quoted, so that dots, quotes and brackets in a name are part
- * of it.
- */
+/** A JSON path as a literal; dots, quotes and brackets in a name are part of it. */
 export function jsonPath(path: readonly string[]): string {
   return quoteText(`$${path.map((step) => `.${JSON.stringify(step)}`).join('')}`);
 }
@@ -69,41 +67,38 @@ export const compositeFunction = 'really_composite';
 /** Shorter texts are parsed again as fast as they are looked up. */
 const longText = 1024;
 
-/**
- * Computes composite keys and remembers the last long one: many parts of a filter may use the same
- * value of an object.
- */
-export class CompositeKeys {
-  #json: string | undefined;
-  #key: Buffer = Buffer.alloc(0);
-
-  of(json: string): Buffer {
-    if (json === this.#json) return this.#key;
-    const key = compositeKey(canonicalText(JSON.parse(json)));
-    if (json.length >= longText) {
-      this.#json = json;
-      this.#key = key;
-    }
-    return key;
-  }
-}
-
 /** A number given as JSON. SQLite is an ulp off for very large and very small ones. */
-export const numberFunction = 'really_number';
-export function numberOfJson(json: string): number {
-  return Number(json);
-}
+const numberFunction = 'really_number';
 
 /**
  * Key of the value at a path, for paths that SQLite cannot follow. A text is passed as JSON, since
  * the driver would replace lone surrogates.
  */
-export const keyFunction = 'really_key';
-export function keyAtPath(data: string, path: string): ReturnType<typeof keyOf> {
+const keyFunction = 'really_key';
+function keyAtPath(data: string, path: string): ReturnType<typeof keyOf> {
   let value: JsonValue | undefined = JSON.parse(data) as JsonValue;
   for (const step of JSON.parse(path) as string[]) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-    value = Object.hasOwn(value, step) ? value[step] : undefined;
+    value = isJsonObject(value) ? ownMember(value, step) : undefined;
   }
   return typeof value === 'string' ? JSON.stringify(value) : keyOf(value ?? null);
+}
+
+/**
+ * Registers the functions in expressions of indexes. Every connection that may use an index needs
+ * them. `tick` is called before slow work, and may throw.
+ */
+export function registerKeyFunctions(db: Database, tick: () => void = () => {}): void {
+  const options = { deterministic: true };
+  // The last long one: many parts of a filter may use the same value of an object.
+  let known: { json: string; key: Buffer } = { json: '', key: Buffer.alloc(0) };
+  db.function(compositeFunction, options, (value) => {
+    tick();
+    const json = String(value);
+    if (json === known.json) return known.key;
+    const key = compositeKey(canonicalText(JSON.parse(json)));
+    if (json.length >= longText) known = { json, key };
+    return key;
+  });
+  db.function(numberFunction, options, (json) => Number(String(json)));
+  db.function(keyFunction, options, (data, path) => keyAtPath(String(data), String(path)));
 }

@@ -6,14 +6,13 @@ import {
   type SortPosition,
   valueKeys,
 } from '@really/protocol/values';
-import type { Order, Query, Scope } from '../../store-reads.js';
-import { type Location, locate } from '../tables/location.js';
+import { namedParents, type Order, type Query, type Scope } from '../../store-reads.js';
+import { type Location, locate, parentsBelow } from '../tables/location.js';
 import { collectionTable } from '../tables/schema.js';
 import { operand } from './conditions.js';
 import { compileFilter } from './filter-compiler.js';
 import { keyExpression } from './key.js';
-import { rawSql, type Sql, sql } from './sql.js';
-import { tick } from './tick.js';
+import { rawSql, type Sql, sql, tick } from './sql.js';
 
 /** The part of a query that does not depend on the page: which objects. */
 export interface CompiledQuery {
@@ -44,7 +43,8 @@ export function compileQuery(
   if (compiled) conditions.push(compiled.condition);
   return {
     table: rawSql(collectionTable(scope.names.join('/'))),
-    condition: allOf(conditions),
+    // Plain `AND`s, in this order: the tick must be first.
+    condition: conditions.reduce((all, condition) => sql`${all} AND ${condition}`),
     predicates: compiled?.predicates ?? [],
   };
 }
@@ -138,30 +138,19 @@ function operandOf(value: JsonValue | undefined): Sql | undefined {
 }
 
 /** Parents are named from the left, so the named ones are a prefix of the column. */
-export function scopeCondition({ parents }: Scope): Sql {
-  const wild = parents.indexOf('*');
-  const named = wild < 0 ? parents : parents.slice(0, wild);
+export function scopeCondition(scope: Scope): Sql {
+  const named = namedParents(scope);
   if (named.length === 0) return rawSql('1');
   const prefix = named.join('/');
-  if (wild < 0) return sql`parents = ${`${prefix}/`}`;
+  if (named.length === scope.parents.length) return sql`parents = ${`${prefix}/`}`;
   // '0' is the character after '/'.
   return sql`parents > ${`${prefix}/`} AND parents < ${`${prefix}0`}`;
 }
 
 /** One parent alone leaves the ids below it in their order. */
 function belowCondition(rs: readonly string[]): Sql {
-  const parents = rs.map((r) => `${idsOf(r).join('/')}/`);
+  const parents = rs.map((r) => parentsBelow(locate(r)));
   const [only] = parents;
   if (only !== undefined && parents.length === 1) return sql`parents = ${only}`;
   return sql`parents IN (SELECT value FROM json_each(${JSON.stringify(parents)}))`;
-}
-
-/** `['1', '2']` of `/users/1/posts/2`. */
-function idsOf(r: string): string[] {
-  return r.split('/').filter((_, index) => index > 0 && index % 2 === 0);
-}
-
-/** Plain `AND`s, in this order: the tick must be first. */
-function allOf(conditions: readonly Sql[]): Sql {
-  return conditions.reduce((all, condition) => sql`${all} AND ${condition}`);
 }

@@ -14,8 +14,8 @@ import { rPrinter } from '../tables/location.js';
 import type { ReaderRequest } from '../threads/messages.js';
 import { foldFunction, searchFunction } from './contains.js';
 import { matchFunction } from './filter-compiler.js';
-import { registerKeyFunctions } from './functions.js';
-import { tickFunction } from './tick.js';
+import { registerKeyFunctions } from './key.js';
+import { tickFunction } from './sql.js';
 
 /**
  * The functions that a query's SQL calls. SQLite cannot be interrupted from JavaScript; but each

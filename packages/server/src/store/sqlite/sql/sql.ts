@@ -29,9 +29,13 @@ export function rawSql(text: string): Sql {
 }
 
 /**
- * `a AND b AND c` as a balanced tree, so that a long filter stays below SQLite's limit for the
- * depth of an expression.
+ * Called for each object that a statement visits, before anything else, and again within slow work:
+ * it throws when the time is up.
  */
+export const tickFunction = 'really_tick';
+export const tick = rawSql(`${tickFunction}()`);
+
+/** A balanced tree, so that a long filter stays below SQLite's limit of an expression's depth. */
 export function joinSql(pieces: readonly Sql[], operator: 'AND' | 'OR'): Sql {
   const [first, second] = pieces;
   if (!first) return rawSql(operator === 'AND' ? '1' : '0');

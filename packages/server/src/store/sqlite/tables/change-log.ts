@@ -89,10 +89,7 @@ export class ChangeLog {
     this.#forget(collection, removed);
   }
 
-  /**
-   * Removes some of the changes of a collection that are older than `oldest`, up to position
-   * `until`.
-   */
+  /** Removes some of the changes of a collection from before `oldest`, up to position `until`. */
   sweep(collection: number, oldest: number, until: Pos): void {
     const from = this.#swept.get(collection) as Pos;
     const end = Math.min(until, from + stride);
@@ -109,15 +106,8 @@ export class ChangeLog {
     this.#raiseFloor.run(pos, collection);
   }
 
-  /**
-   * Replays of the whole collection reach back to its floor: the last position at which a change
-   * was removed.
-   */
+  /** Replays of the whole collection reach back to the last position where a change was removed. */
   #forget(collection: number, removed: readonly Pos[]): void {
-    if (removed.length === 0) return;
-    this.raiseFloor(
-      removed.reduce((a, b) => Math.max(a, b)),
-      collection,
-    );
+    if (removed.length > 0) this.raiseFloor(Math.max(...removed), collection);
   }
 }

@@ -1,7 +1,10 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { CollectionLayout } from '../../collection-layout.js';
 import type { Pos } from '../../stored-object.js';
+import type { WriteRefusal } from '../../write-group.js';
+import { isUniqueViolation } from '../errors.js';
 import { keyExpression } from '../sql/key.js';
+import type { EncodedMigration, ObjectState } from '../threads/messages.js';
 import type { Location } from './location.js';
 import { collectionTable, uniqueCondition } from './schema.js';
 
@@ -13,17 +16,6 @@ export type HeadRow = readonly [rev: number, deleted: number, born: Pos, last: P
  * living objects, so its unique fields are not checked yet.
  */
 export const parked = 2;
-
-/** The object as a write leaves it. */
-export interface ObjectState {
-  readonly rev: number;
-  readonly deleted: boolean;
-  readonly modelVersion: number;
-  readonly touched: string;
-  readonly data: string;
-  /** To be made living by `unpark` before the transaction ends. */
-  readonly parked?: boolean | undefined;
-}
 
 /** Writes the table of one collection. */
 export class CollectionWriter {
@@ -39,7 +31,6 @@ export class CollectionWriter {
   readonly #migrate: Statement;
   readonly #setMigrated: Statement;
   readonly #clashes: readonly { readonly fields: readonly string[]; readonly find: Statement }[];
-
   #migrated: number;
 
   constructor(db: Database, { name, number, layout, migrated }: CollectionFacts) {
@@ -70,10 +61,16 @@ export class CollectionWriter {
     this.#setMigrated = db.prepare('UPDATE collections SET migrated = ? WHERE id = ?');
     const unique = (layout?.indexes ?? []).filter((index) => index.unique);
     const condition = uniqueCondition(layout?.currentFrom ?? 1);
-    this.#clashes = unique.map(({ fields }) => ({
-      fields,
-      find: findClash(db, { table, fields, condition }),
-    }));
+    this.#clashes = unique.map(({ fields }) => {
+      const keys = fields.map((field) => keyExpression(field.split('.'))).join(', ');
+      const find = db.prepare(
+        `SELECT 1 FROM ${table}
+          WHERE ${condition} AND (${keys}) = (SELECT ${keys} FROM (SELECT ? AS data))
+            AND NOT (id = ? AND parents = ?)
+          LIMIT 1`,
+      );
+      return { fields, find };
+    });
   }
 
   /** No living object has a model version below this one. */
@@ -81,16 +78,13 @@ export class CollectionWriter {
     return this.#migrated;
   }
 
-  raiseMigrated(version: number): void {
-    if (version > this.#migrated) this.#setMigratedTo(version);
-  }
-
-  lowerMigrated(version: number): void {
-    this.#setMigratedTo(version);
+  setMigrated(version: number): void {
+    this.#setMigrated.run(version, this.number);
+    this.#migrated = version;
   }
 
   /** False where the stored object is not the one that was migrated. Throws as `insert` does. */
-  migrate({ id, parents }: Location, { rev, from, modelVersion, data }: Migrated): boolean {
+  migrate({ id, parents }: Location, [, rev, from, modelVersion, data]: EncodedMigration): boolean {
     return this.#migrate.run(modelVersion, data, id, parents, rev, from).changes > 0;
   }
 
@@ -129,17 +123,19 @@ export class CollectionWriter {
     this.#remove.run(born);
   }
 
-  #setMigratedTo(version: number): void {
-    this.#setMigrated.run(version, this.number);
-    this.#migrated = version;
-  }
-
   /**
-   * The fields of the first unique index, in the layout's order, in which another object has this
-   * object's values.
+   * The refusal for what `insert` threw: the first unique index, in the layout's order, in which
+   * another object has this object's values. Throws any other error.
    */
-  clash({ id, parents }: Location, data: string): readonly string[] | undefined {
-    return this.#clashes.find(({ find }) => find.get(data, id, parents) !== undefined)?.fields;
+  clashOf(
+    error: unknown,
+    { id, parents }: Location,
+    data: string,
+  ): Extract<WriteRefusal, { kind: 'unique' }> {
+    if (!isUniqueViolation(error)) throw error;
+    const clash = this.#clashes.find(({ find }) => find.get(data, id, parents) !== undefined);
+    if (!clash) throw error;
+    return { kind: 'unique', fields: clash.fields };
   }
 }
 
@@ -151,33 +147,6 @@ export interface CollectionFacts {
   readonly migrated: number;
 }
 
-/** What a migration makes of an object of revision `rev` and model version `from`. */
-export interface Migrated {
-  readonly rev: number;
-  readonly from: number;
-  readonly modelVersion: number;
-  readonly data: string;
-}
-
 function deletedOf(state: ObjectState): number {
   return state.parked && !state.deleted ? parked : Number(state.deleted);
-}
-
-interface Unique {
-  readonly table: string;
-  readonly fields: readonly string[];
-  /** SQL condition for the objects in the unique index. */
-  readonly condition: string;
-}
-
-function findClash(db: Database, { table, fields, condition }: Unique): Statement {
-  const keys = fields.map((field) => keyExpression(field.split('.'))).join(', ');
-  return db
-    .prepare(
-      `SELECT 1 FROM ${table}
-        WHERE ${condition} AND (${keys}) = (SELECT ${keys} FROM (SELECT ? AS data))
-          AND NOT (id = ? AND parents = ?)
-        LIMIT 1`,
-    )
-    .pluck();
 }

@@ -1,8 +1,10 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { CollectionLayout } from '../../collection-layout.js';
 import type { Pos } from '../../stored-object.js';
+import type { ChangeLog } from './change-log.js';
 import { CollectionWriter } from './collection-writer.js';
 import { layOutIndexes } from './field-indexes.js';
+import { locate } from './location.js';
 import { layOutReferences } from './references-table.js';
 import { collectionDdl } from './schema.js';
 
@@ -69,7 +71,7 @@ export class Collections {
   /** Notes that a living object was written with this model version. */
   written(collection: CollectionWriter, version: number): void {
     if (version >= collection.migrated) return;
-    collection.lowerMigrated(version);
+    collection.setMigrated(version);
     this.#alterations += 1;
   }
 
@@ -89,6 +91,17 @@ export class Collections {
   /** Creates the collection where missing, inside a transaction. */
   open(name: string): CollectionWriter {
     return this.#writers.get(name) ?? this.#writer(name, this.#numberOf(name));
+  }
+
+  /** Removes an object and its history, as if it had never existed, inside a transaction. */
+  erase(r: string, log: ChangeLog): void {
+    const location = locate(r);
+    const collection = this.open(location.collection);
+    const head = collection.head(location);
+    if (!head) return;
+    const [, , born, last] = head;
+    log.scrub(born, last);
+    collection.remove(born);
   }
 
   #writer(name: string, number: number): CollectionWriter {

@@ -1,9 +1,9 @@
 import type { Database } from 'better-sqlite3';
-import type { Dependency, Dependents, DependentsPage } from '../../dependents.js';
+import type { Dependency, Dependents, DependentsPage } from '../../store-reads.js';
 import { isMissingTable } from '../errors.js';
 import { Statements } from '../sql/statements.js';
 import { parked } from './collection-writer.js';
-import { locate, rPrinter } from './location.js';
+import { locate, parentsBelow, rPrinter } from './location.js';
 import { referencesTable } from './references-table.js';
 import { collectionTable } from './schema.js';
 
@@ -25,15 +25,11 @@ export class DependentsReader {
     return { rs, next: last && String(last[0]) };
   }
 
-  /**
-   * Whether there is an object right below this one that is parked, and so in no index: reads the
-   * whole collection.
-   */
+  /** Reads the whole collection, as what is parked is in no index. */
   hasParkedChild(r: string, { names }: Dependency): boolean {
-    const { parents, id } = locate(r);
     const text = `SELECT id, id, parents FROM ${collectionTable(names.join('/'))}
       WHERE deleted = ${parked} AND parents = ? LIMIT 1`;
-    return this.#statements.get(text).get(`${parents}${id}/`) !== undefined;
+    return this.#statements.get(text).get(parentsBelow(locate(r))) !== undefined;
   }
 
   /** Empty where the collection was never written, or has no such references. */
@@ -43,8 +39,7 @@ export class DependentsReader {
     try {
       if (field === undefined) {
         const statement = this.#statements.get(childrenOf(collection));
-        const parents = `${target.parents}${target.id}/`;
-        return statement.all(parents, page.after ?? '', page.limit) as Row[];
+        return statement.all(parentsBelow(target), page.after ?? '', page.limit) as Row[];
       }
       const statement = this.#statements.get(referrersOf(collection));
       const self = target.collection === collection ? target : { id: '', parents: '' };

@@ -14,17 +14,14 @@ export function layOutIndexes(db: Database, layout: CollectionLayout): void {
   const collection = names.join('/');
   const wanted = indexes.map((index) => fieldIndex(collection, index, currentFrom));
   if (types.length > 0) wanted.push(typesIndex(collection, types));
-  const before = storedIndexes(db, collection);
-  const stored = new Map(before);
-  for (const [name, ddl] of before) {
-    if (wanted.some((index) => index.name === name && index.ddl === ddl)) continue;
-    drop(db, name);
-    stored.delete(name);
+  const stored = storedIndexes(db, collection);
+  for (const [name, ddl] of stored) {
+    if (!wanted.some((index) => index.name === name && index.ddl === ddl)) drop(db, name);
   }
   for (const [at, index] of wanted.entries()) {
     const declared = indexes[at];
-    if (declared?.unique && !before.has(index.name)) checkAll(db, collection, declared, index);
-    if (!stored.has(index.name)) create(db, collection, index);
+    if (declared?.unique && !stored.has(index.name)) checkAll(db, collection, declared, index);
+    if (stored.get(index.name) !== index.ddl) create(db, collection, index);
   }
 }
 

@@ -19,6 +19,13 @@ export interface StoredHead {
   readonly last: Pos;
 }
 
+/** Statements that read these columns of one object, by collection. */
+interface Prepared {
+  readonly columns: string;
+  readonly mode: 'raw' | 'pluck';
+  readonly known: Map<string, Statement>;
+}
+
 type HeadRow = readonly [last: Pos, ...object: ObjectRow];
 
 /**
@@ -29,25 +36,22 @@ type HeadRow = readonly [last: Pos, ...object: ObjectRow];
  */
 export class HistoryReader {
   readonly #db: Database;
-  readonly #objects = new Map<string, Statement>();
-  /** By collection, too. Do not read the data, which may be large. */
-  readonly #deleted = new Map<string, Statement>();
+  readonly #heads: Prepared = { columns: `last, ${objectColumns}`, mode: 'raw', known: new Map() };
+  /** Do not read the data, which may be large. */
+  readonly #deleted: Prepared = { columns: 'deleted', mode: 'pluck', known: new Map() };
   readonly #previous: Statement;
   readonly #change: Statement;
 
   constructor(db: Database) {
     this.#db = db;
     this.#previous = db.prepare('SELECT previous FROM changes WHERE pos = ?').pluck();
-    this.#change = db
-      .prepare(`SELECT ${publishedColumns('changes')} FROM changes WHERE pos = ?`)
-      .raw();
+    this.#change = db.prepare(`SELECT ${publishedColumns} FROM changes WHERE pos = ?`).raw();
   }
 
   /** `undefined` where the object never existed. */
   head(r: string): StoredHead | undefined {
     const { collection, parents, id } = locate(r);
-    const statement = this.#objects.get(collection) ?? this.#prepareHead(collection);
-    const found = statement?.get(id, parents) as HeadRow | undefined;
+    const found = this.#statement(this.#heads, collection)?.get(id, parents) as HeadRow | undefined;
     if (!found) return undefined;
     const [last, ...row] = found;
     return { row, last };
@@ -55,8 +59,7 @@ export class HistoryReader {
 
   isLiving(r: string): boolean {
     const { collection, parents, id } = locate(r);
-    const statement = this.#deleted.get(collection) ?? this.#prepareDeleted(collection);
-    return statement?.get(id, parents) === 0;
+    return this.#statement(this.#deleted, collection)?.get(id, parents) === 0;
   }
 
   /**
@@ -91,22 +94,14 @@ export class HistoryReader {
     return this.#change.get(pos) as PublishedRow | undefined;
   }
 
-  #prepareHead(collection: string): Statement | undefined {
-    const statement = this.#prepare(collection, `last, ${objectColumns}`)?.raw();
-    if (statement) this.#objects.set(collection, statement);
-    return statement;
-  }
-
-  #prepareDeleted(collection: string): Statement | undefined {
-    const statement = this.#prepare(collection, 'deleted')?.pluck();
-    if (statement) this.#deleted.set(collection, statement);
-    return statement;
-  }
-
-  #prepare(collection: string, columns: string): Statement | undefined {
+  #statement({ columns, mode, known }: Prepared, collection: string): Statement | undefined {
+    const found = known.get(collection);
+    if (found) return found;
+    const text = `SELECT ${columns} FROM ${collectionTable(collection)} WHERE id = ? AND parents = ?`;
     try {
-      const table = collectionTable(collection);
-      return this.#db.prepare(`SELECT ${columns} FROM ${table} WHERE id = ? AND parents = ?`);
+      const statement = this.#db.prepare(text)[mode]();
+      known.set(collection, statement);
+      return statement;
     } catch (error) {
       // The collection was never written.
       if (isMissingTable(error)) return undefined;

@@ -22,6 +22,11 @@ export function locate(r: string): Location {
   return { collection: names.join('/'), parents, id: steps.at(-1) ?? '' };
 }
 
+/** The `parents` of the objects right below this one. */
+export function parentsBelow({ parents, id }: Location): string {
+  return `${parents}${id}/`;
+}
+
 /** Prints the Rs of a collection, given parents and id. */
 export function rPrinter(names: readonly string[]): (parents: string, id: string) => string {
   const last = names.length - 1;

@@ -2,20 +2,19 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Pos } from '../../stored-object.js';
 import type { OnceKey, OnceRecord, OnceResult } from '../../write-group.js';
 import type { SqliteConfig } from '../config.js';
-import { type OnceRow, onceColumn, onceColumns, onceRecordOf, resultsColumn } from './rows.js';
 
 type Window = Pick<SqliteConfig, 'onceWindow' | 'onceKeep'>;
 
 /** Finds once-keys: those within the window, and among the last ones of their uid. */
 export class OnceReader {
-  readonly #window: Window;
+  protected readonly window: Window;
   readonly #find: Statement;
 
   constructor(db: Database, window: Window) {
-    this.#window = window;
+    this.window = window;
     this.#find = db
       .prepare(
-        `SELECT ${onceColumns} FROM once AS found
+        `SELECT cmd, r, results FROM once AS found
           WHERE uid = :uid AND id = :id AND at > :oldest
             AND (SELECT count(*) FROM once WHERE uid = :uid AND pos > found.pos) < :keep`,
       )
@@ -24,13 +23,29 @@ export class OnceReader {
 
   find(uid: string, id: string, now: number): OnceRecord | undefined {
     const row = this.#find.get({
-      uid: onceColumn(uid),
-      id: onceColumn(id),
-      oldest: now - this.#window.onceWindow,
-      keep: this.#window.onceKeep,
-    }) as OnceRow | undefined;
-    return row && onceRecordOf(uid, id, row);
+      uid: columnOf(uid),
+      id: columnOf(id),
+      oldest: now - this.window.onceWindow,
+      keep: this.window.onceKeep,
+    }) as readonly [cmd: string, r: string, results: string] | undefined;
+    if (!row) return undefined;
+    const [cmd, r, results] = row;
+    return { uid, id, cmd, r, results: resultsOf(JSON.parse(results) as (string | number)[]) };
   }
+}
+
+/** Texts of clients are stored as JSON: lone surrogates would not survive as text. */
+function columnOf(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** They are stored flat, R and revision alternating: `["/users/1",3]`. */
+function resultsOf(flat: readonly (string | number)[]): OnceResult[] {
+  const results: OnceResult[] = [];
+  for (let at = 0; at < flat.length; at += 2) {
+    results.push({ r: String(flat[at]), rev: Number(flat[at + 1]) });
+  }
+  return results;
 }
 
 /** Additions after which forgotten keys are removed. */
@@ -38,7 +53,6 @@ const pruneEvery = 256;
 
 /** Writes the table of once-keys. */
 export class OnceLog extends OnceReader {
-  readonly #window: Window;
   readonly #add: Statement;
   readonly #dropOld: Statement;
   readonly #dropBeyond: Statement;
@@ -48,7 +62,6 @@ export class OnceLog extends OnceReader {
 
   constructor(db: Database, window: Window) {
     super(db, window);
-    this.#window = window;
     // Replaces a key of the same name that is forgotten but still stored.
     this.#add = db.prepare(
       `INSERT OR REPLACE INTO once (pos, uid, id, cmd, r, results, at)
@@ -66,9 +79,9 @@ export class OnceLog extends OnceReader {
 
   /** `pos` is the first position of the group. */
   add(pos: Pos, key: OnceKey, results: readonly OnceResult[], now: number): void {
-    const uid = onceColumn(key.uid);
-    const { cmd, r } = key;
-    this.#add.run(pos, uid, onceColumn(key.id), cmd, r, resultsColumn(results), now);
+    const uid = columnOf(key.uid);
+    const flat = JSON.stringify(results.flatMap(({ r, rev }) => [r, rev]));
+    this.#add.run(pos, uid, columnOf(key.id), key.cmd, key.r, flat, now);
     this.#uids.add(uid);
     this.#added += 1;
   }
@@ -76,8 +89,8 @@ export class OnceLog extends OnceReader {
   /** Removes forgotten keys, now and then. Part of a commit's transaction. */
   prune(now: number): void {
     if (this.#added < pruneEvery) return;
-    this.#dropOld.run({ oldest: now - this.#window.onceWindow, some: 4 * pruneEvery });
-    for (const uid of this.#uids) this.#dropBeyond.run({ uid, keep: this.#window.onceKeep });
+    this.#dropOld.run({ oldest: now - this.window.onceWindow, some: 4 * pruneEvery });
+    for (const uid of this.#uids) this.#dropBeyond.run({ uid, keep: this.window.onceKeep });
     this.#uids.clear();
     this.#added = 0;
   }

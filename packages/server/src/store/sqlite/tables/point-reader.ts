@@ -1,13 +1,18 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { Dependency, Dependents, DependentsPage } from '../../dependents.js';
-import type { Pos, StoredObject } from '../../stored-object.js';
+import type { Dependency, Dependents, DependentsPage } from '../../store-reads.js';
+import type { Change, Pos, StoredObject } from '../../stored-object.js';
 import type { OnceRecord } from '../../write-group.js';
 import type { SqliteConfig } from '../config.js';
 import { Transactions } from '../transactions.js';
 import { DependentsReader } from './dependents-reader.js';
 import { HistoryReader, type RevisionRange } from './history-reader.js';
 import { OnceReader } from './once-log.js';
-import { objectOf, type PublishedRow } from './rows.js';
+import { objectOf, publishedOf } from './rows.js';
+
+export interface StoredHistory {
+  readonly object: StoredObject;
+  readonly entries: readonly Change[];
+}
 
 /**
  * Reads by key, on the main thread: they take microseconds, less than a message to another thread.
@@ -45,21 +50,18 @@ export class PointReader {
     return this.#transactions.read(() => rs.map((r) => this.#history.isLiving(r)));
   }
 
-  /**
-   * The object with the changes that `wanted` requests once it knows the revision; 'far' where that
-   * is what `wanted` returns.
-   */
+  /** With the changes that `wanted` says for this revision; 'far' where it says so. */
   history(
     r: string,
     wanted: (rev: number) => RevisionRange | 'far' | undefined,
-  ): { object: StoredObject; rows: readonly PublishedRow[] } | 'far' | undefined {
+  ): StoredHistory | 'far' | undefined {
     return this.#transactions.read(() => {
       const head = this.#history.head(r);
       if (!head) return undefined;
       const span = wanted(head.row[0]);
       if (span === 'far') return span;
       const rows = span ? this.#history.entries(head, span) : [];
-      return { object: objectOf(r, head.row), rows };
+      return { object: objectOf(r, head.row), entries: rows.map((row) => publishedOf(r, row)) };
     });
   }
 

@@ -18,10 +18,7 @@ function nameFor(collection: string): string {
   return `references/${foldSafe(collection)}`;
 }
 
-/**
- * Makes the table of references as a layout wants it, and fills it from the stored objects where
- * that changes; or drops it. Inside a transaction.
- */
+/** Makes and fills the table of references as a layout wants it, or drops it, in a transaction. */
 export function layOutReferences(db: Database, { names, references = [] }: CollectionLayout): void {
   const collection = names.join('/');
   const wanted = references.length > 0 ? ddlOf(collection, [...references].sort()) : [];

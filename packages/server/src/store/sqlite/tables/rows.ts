@@ -1,6 +1,5 @@
 import type { Actor, Delta, JsonObject } from '@really/protocol';
 import type { Change, StoredObject } from '../../stored-object.js';
-import type { OnceRecord, OnceResult } from '../../write-group.js';
 
 /** Rows are read as arrays, at half the cost of objects. */
 export const objectColumns = 'rev, deleted, model_version, touched, data';
@@ -24,32 +23,16 @@ export function objectOf(r: string, row: ObjectRow): StoredObject {
   };
 }
 
-/**
- * The object as JSON text, assembled without parsing what is JSON already. (An R has no character
- * that JSON escapes.)
- */
+/** Assembled without parsing what is JSON already. (An R has no character that JSON escapes.) */
 export function objectJson(r: string, row: ObjectRow): string {
   const [rev, deleted, modelVersion, touched, data] = row;
   return `{"r":"${r}","rev":${rev},"data":${data},"touched":${touched},"deleted":${deleted === 1},"modelVersion":${modelVersion}}`;
 }
 
-/** Columns of the table `changes`, by its name in the statement. */
-function changeColumns(table: string): string {
-  return [
-    'pos',
-    'rev',
-    'type',
-    'at',
-    'model_version',
-    'author',
-    'touched',
-    'delta',
-    'created',
-    'cause',
-  ]
-    .map((column) => `${table}.${column}`)
-    .join(', ');
-}
+/** Of the table `changes`; qualified, since the tables of objects have some of the names, too. */
+const changeColumns = `
+  changes.pos, changes.rev, changes.type, changes.at, changes.model_version, changes.author,
+  changes.touched, changes.delta, changes.created, changes.cause`;
 type ChangeRow = readonly [
   pos: number,
   rev: number,
@@ -68,13 +51,11 @@ type ChangeRow = readonly [
  * its group, with one result per write. So nothing is stored with the change, and forgotten keys
  * are gone here, too.
  */
-export function publishedColumns(table: string): string {
-  return `${changeColumns(table)}, (
+export const publishedColumns = `${changeColumns}, (
     SELECT id FROM (
       SELECT id, pos AS first, json_array_length(results) / 2 AS size FROM once
-        WHERE pos <= ${table}.pos ORDER BY pos DESC LIMIT 1
-    ) WHERE ${table}.pos < first + size)`;
-}
+        WHERE pos <= changes.pos ORDER BY pos DESC LIMIT 1
+    ) WHERE changes.pos < first + size)`;
 export type PublishedRow = readonly [...change: ChangeRow, once: string | null];
 
 /** The change as sent to subscribers of the object. */
@@ -106,30 +87,4 @@ export function publishedJson(r: string, row: PublishedRow): string {
   const once = onceId === null ? '' : `,"once":${onceId}`;
   const cause = causeR === null ? '' : `,"cause":"${causeR}"`;
   return `{"r":"${r}","rev":${rev},"type":"${type}","delta":${delta ?? '{}'},"touched":${touched ?? '{}'},"created":${created},"by":${author},"modelVersion":${modelVersion},"at":${at}${cause}${once}}`;
-}
-
-/** Texts of clients are stored as JSON: lone surrogates would not survive as text. */
-export function onceColumn(text: string): string {
-  return JSON.stringify(text);
-}
-
-/** Flat, R and revision alternating: `["/users/1",3]`. */
-export function resultsColumn(results: readonly OnceResult[]): string {
-  return JSON.stringify(results.flatMap(({ r, rev }) => [r, rev]));
-}
-
-export const onceColumns = 'cmd, r, results';
-export type OnceRow = readonly [cmd: string, r: string, results: string];
-
-export function onceRecordOf(uid: string, id: string, row: OnceRow): OnceRecord {
-  const [cmd, r, results] = row;
-  return { uid, id, cmd, r, results: resultsOf(JSON.parse(results) as (string | number)[]) };
-}
-
-function resultsOf(flat: readonly (string | number)[]): OnceResult[] {
-  const results: OnceResult[] = [];
-  for (let at = 0; at < flat.length; at += 2) {
-    results.push({ r: String(flat[at]), rev: Number(flat[at + 1]) });
-  }
-  return results;
 }

@@ -107,8 +107,7 @@ export function fieldIndex(
   const key = fields.map((field) => keyExpression(field.split('.'))).join(', ');
   // The names of indexes of one field are as old as the format.
   const named = JSON.stringify(fields.length === 1 ? fields[0] : fields);
-  const hash = createHash('sha256').update(named).digest('hex').slice(0, 16);
-  const name = `${fieldIndexPrefix(collection)}${unique ? 'unique' : 'field'}/${hash}`;
+  const name = `${fieldIndexPrefix(collection)}${unique ? 'unique' : 'field'}/${hashOf(named)}`;
   const ddl = unique
     ? `CREATE UNIQUE INDEX ${quoteName(name)} ON ${table} (${key}) WHERE ${uniqueCondition(currentFrom)}`
     : `CREATE INDEX ${quoteName(name)} ON ${table} (${key}, id, parents) WHERE deleted = 0`;
@@ -126,10 +125,13 @@ export function uniqueCondition(currentFrom: number): string {
  */
 export function typesIndex(collection: string, types: readonly StoredFieldType[]): FieldIndex {
   const table = collectionTable(collection);
-  const hash = createHash('sha256').update(JSON.stringify(types)).digest('hex').slice(0, 16);
-  const name = `${fieldIndexPrefix(collection)}types/${hash}`;
+  const name = `${fieldIndexPrefix(collection)}types/${hashOf(JSON.stringify(types))}`;
   const ddl = `CREATE INDEX ${quoteName(name)} ON ${table} (born) WHERE ${mistypedCondition(types)}`;
   return { name, fields: undefined, ddl };
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 /** True for living objects with a value of another type in one of these fields. */

@@ -8,10 +8,7 @@ export interface Upgrade {
   readonly run: (db: Database) => void;
 }
 
-/**
- * What each version of the file changed. A released step is never edited: files of that version
- * exist.
- */
+/** What each version changed. A released step is never edited: files of that version exist. */
 export const upgrades: readonly Upgrade[] = [
   {
     to: 2,

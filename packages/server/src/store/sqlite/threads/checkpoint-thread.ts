@@ -4,10 +4,7 @@ import { openForCheckpoints } from '../open-database.js';
 import type { CheckpointRequest, LogSize } from './messages.js';
 import { serve } from './thread-port.js';
 
-/**
- * The thread that copies the log into the database. Commits go on meanwhile, in another thread and
- * over another connection, however much there is to copy.
- */
+/** Copies the log into the database; commits go on in another thread, however much there is. */
 const db = openForCheckpoints(String(workerData));
 
 /** Maximum rounds; what is written during one is copied in the next. */

@@ -1,9 +1,8 @@
 import type { Actor } from '@really/protocol';
 import { jsonText } from '../../../platform/json-texts.js';
 import type { CollectionLayout, StoredFieldType } from '../../collection-layout.js';
-import type { Dependency } from '../../dependents.js';
 import type { Epoch } from '../../store.js';
-import type { Query, Scope } from '../../store-reads.js';
+import type { Dependency, Query, Scope } from '../../store-reads.js';
 import type { Change, Pos } from '../../stored-object.js';
 import type {
   GroupOutcome,
@@ -17,7 +16,6 @@ import type {
 } from '../../write-group.js';
 import type { SqliteConfig } from '../config.js';
 import type { PackedFilter } from '../sql/packed-filter.js';
-import type { ObjectState } from '../tables/collection-writer.js';
 
 /**
  * A write on its way to the writer thread. JSON is sent as the text that is stored; a flat tuple of
@@ -66,15 +64,17 @@ export function encodeGroups(groups: readonly WriteGroup[]): EncodedGroups {
   );
   const erasing = groups.some(({ erases }) => erases && erases.length > 0);
   if (writes.length === groups.length && !erasing) return { writes };
-  const sizes = groups.map((group) => group.writes.length);
-  return erasing
-    ? { writes, writeCounts: sizes, erases: groups.map(({ erases }) => erases ?? []) }
-    : { writes, writeCounts: sizes };
+  const writeCounts = groups.map((group) => group.writes.length);
+  return {
+    writes,
+    writeCounts,
+    erases: erasing ? groups.map(({ erases = [] }) => erases) : undefined,
+  };
 }
 
 function encodeWrite(
   { change, object, requires, reads, noDependents }: Write,
-  once: OnceKey | undefined,
+  once?: OnceKey,
 ): EncodedWrite {
   return [
     change.type,
@@ -136,6 +136,17 @@ export function encodeMigration({ object, from }: Migration): EncodedMigration {
   return [object.r, object.rev, from, object.modelVersion, JSON.stringify(object.data)];
 }
 
+/** The object as a write leaves it. */
+export interface ObjectState {
+  readonly rev: number;
+  readonly deleted: boolean;
+  readonly modelVersion: number;
+  readonly touched: string;
+  readonly data: string;
+  /** To be made living by `unpark` before the transaction ends. */
+  readonly parked?: boolean | undefined;
+}
+
 /** An object with its history on its way to the writer thread. */
 export interface EncodedObjectWithHistory {
   readonly r: string;
@@ -161,9 +172,7 @@ export function encodeObjectWithHistory({
       touched: JSON.stringify(object.touched),
       data: JSON.stringify(object.data),
     },
-    history: history.map((change) =>
-      encodeWrite({ change, object: bare, requires: [] }, undefined),
-    ),
+    history: history.map((change) => encodeWrite({ change, object: bare, requires: [] })),
     replaces,
   };
 }
@@ -194,15 +203,19 @@ export type WriterRequest =
   | { readonly kind: 'ping' }
   /** Fails where the log was removed. */
   | { readonly kind: 'look' }
-  /**
-   * See `checkpoints.ts`. Answered with the `LogSize`. `restart-log` is sent when nobody in this
-   * process reads.
-   */
+  /** See `Checkpoints`. `restart-log` is sent while nobody in this process reads. */
   | { readonly kind: 'finish-log' | 'restart-log' }
   /** `opening`: the name of the database until it is opened again. */
   | { readonly kind: 'close'; readonly opening: string };
 
-/** Result of opening. */
+/** Random texts that were made where randomness is: this thread has none. */
+export interface FreshEpoch {
+  /** The epoch that the store gets where it needs another one. */
+  readonly epoch: Epoch;
+  /** A name for this opening of the database. */
+  readonly opening: string;
+}
+
 export interface OpenResult {
   readonly upgrades: readonly string[];
   readonly epoch: Epoch;
@@ -224,7 +237,7 @@ export type CommitResult = { readonly first: Pos } | { readonly outcomes: readon
 /** Sent by the writer thread without a request: the log has grown and must be copied. */
 export type WriterNotice = { readonly notice: 'log-due' };
 
-/** Request to the checkpoint thread. Answered with the `LogSize`. */
+/** Answered with the `LogSize`. */
 export type CheckpointRequest = { readonly kind: 'copy-log' };
 
 /** Pages of the write-ahead log, and how many of them are not in the database yet. */
@@ -287,11 +300,4 @@ export interface ThreadQuery extends Omit<Query, 'timeout' | 'requester' | 'room
   readonly filter?: PackedFilter | undefined;
   /** See `PageRoom`. */
   readonly size?: number | undefined;
-}
-/** Random texts that were made where randomness is: this thread has none. */
-export interface FreshEpoch {
-  /** The epoch that the store gets where it needs another one. */
-  readonly epoch: Epoch;
-  /** A name for this opening of the database. */
-  readonly opening: string;
 }

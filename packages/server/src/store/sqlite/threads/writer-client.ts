@@ -23,17 +23,17 @@ export interface WriterOptions {
 export class WriterClient {
   /** Called when the log must be copied. */
   onLogDue: () => void = () => {};
+  /** Those that were prepared, by collection. */
+  readonly layouts = new Map<string, CollectionLayout>();
   readonly #config: SqliteConfig;
   readonly #platform: Platform;
   readonly #log: Log;
   readonly #module: URL;
-  readonly #layouts = new Map<string, CollectionLayout>();
   #thread: DatabaseThread<WriterRequest> | undefined;
   readonly #health: WriterHealth;
   #epoch: Epoch | undefined;
-  /** Applies only to the first opening: changes that go missing later need a new decision. */
-  #force: boolean;
-  #isLockNew: boolean;
+  /** Only for the first opening: changes that go missing later need a new decision. */
+  #first: { readonly force: boolean; readonly isLockNew: boolean };
   #closed = false;
 
   private constructor(
@@ -43,8 +43,7 @@ export class WriterClient {
     { module = writerModule, isLockNew = false }: WriterOptions,
   ) {
     this.#config = config;
-    this.#isLockNew = isLockNew;
-    this.#force = config.force;
+    this.#first = { force: config.force, isLockNew };
     this.#module = module;
     this.#platform = platform;
     this.#log = log;
@@ -73,7 +72,7 @@ export class WriterClient {
     if (!this.#thread) throw new StoreUnavailable('the store is restarting');
     const answer = await this.#health.follow(this.#thread.request(request));
     if (request.kind === 'prepare') {
-      for (const layout of request.layouts) this.#layouts.set(layout.names.join('/'), layout);
+      for (const layout of request.layouts) this.layouts.set(layout.names.join('/'), layout);
     }
     return answer;
   }
@@ -107,14 +106,12 @@ export class WriterClient {
     try {
       const { random } = this.#platform;
       const fresh = { epoch: makeEpoch(random, false), opening: makeMark(random) };
-      const [force, isLockNew] = [this.#force, this.#isLockNew];
-      const request = { kind: 'open', config: this.#config, force, isLockNew, ...fresh } as const;
+      const request = { kind: 'open', config: this.#config, ...this.#first, ...fresh } as const;
       const opened = (await thread.request(request)) as OpenResult;
-      this.#force = false;
-      this.#isLockNew = false;
+      this.#first = { force: false, isLockNew: false };
       this.#epoch = opened.epoch;
       this.#report(opened);
-      const layouts = [...this.#layouts.values()];
+      const layouts = [...this.layouts.values()];
       if (layouts.length > 0) await thread.request({ kind: 'prepare', layouts });
     } catch (error) {
       await thread.end();

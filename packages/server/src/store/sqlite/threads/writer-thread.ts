@@ -72,13 +72,13 @@ function prepare(layouts: readonly CollectionLayout[], { writer, mark }: Opened)
 }
 
 function commit(
-  { writes, writeCounts: sizes, erases, now }: Extract<WriterRequest, { kind: 'commit' }>,
+  request: Extract<WriterRequest, { kind: 'commit' }>,
   { writer, checkpoints, mark }: Opened,
 ): CommitResult {
   try {
-    const answer = writer.commit({ writes, writeCounts: sizes, erases }, now);
+    const answer = writer.commit(request, request.now);
     mark.advance(writer.position);
-    checkpoints.committed(writes);
+    checkpoints.committed(request.writes);
     return answer;
   } catch (error) {
     checkpoints.failed();
