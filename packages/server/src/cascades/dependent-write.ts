@@ -1,10 +1,4 @@
-import {
-  type DeleteRequest,
-  fail,
-  ProtocolError,
-  parseRequest,
-  type UpdateRequest,
-} from '@really/protocol';
+import { fail, type JsonObject, ProtocolError, parseRequest, type Request } from '@really/protocol';
 import { auditWrites } from '../commands/admin-audit.js';
 import type { CommandContext } from '../commands/services.js';
 import { DeleteCommand } from '../commands/write/delete.js';
@@ -46,7 +40,8 @@ export async function writeDependent(
       const unset = unsetCommand(context, step, dependent);
       return outcomeOf(unset, await write(unset));
     }
-    const request = deleteRequest(context, r);
+    const request = requestOf(context, { cmd: 'delete', r });
+    if (request.cmd !== 'delete') throw fail('command.unknown');
     // Most objects have nothing below them and nothing that refers to them: they are deleted
     // without an entry of their own.
     const leaf = new DeleteCommand(context, request, true);
@@ -136,7 +131,9 @@ function unsetCommand(
     if (!head || head.deleted) throw fail('object.gone');
     const ops = unsetOperations(model, head.data, target);
     if (ops.length === 0) throw new NothingToUnset();
-    const request = updateRequest(context, r, head.rev, ops.slice(0, mostOperations));
+    const body = { ops: ops.slice(0, mostOperations).map((op) => ({ ...op })) };
+    const request = requestOf(context, { cmd: 'update', r, rev: head.rev, body });
+    if (request.cmd !== 'update') throw fail('command.unknown');
     updating = new UpdateCommand(context, request);
     return await updating.request().prepare(head, ...reads);
   };
@@ -146,22 +143,9 @@ function unsetCommand(
   };
 }
 
-function deleteRequest({ services }: CommandContext, r: string): DeleteRequest {
-  const parsed = parseRequest({ tag: 0, cmd: 'delete', r }, services.limits);
+/** As a client's, so that it is checked as one. */
+function requestOf({ services }: CommandContext, message: JsonObject): Request {
+  const parsed = parseRequest({ tag: 0, ...message }, services.limits);
   if (!parsed.ok) throw parsed.error;
-  if (parsed.request.cmd !== 'delete') throw fail('command.unknown');
-  return parsed.request;
-}
-
-function updateRequest(
-  { services }: CommandContext,
-  r: string,
-  rev: number,
-  ops: ReturnType<typeof unsetOperations>,
-): UpdateRequest {
-  const body = { ops: ops.map((op) => ({ ...op })) };
-  const parsed = parseRequest({ tag: 0, cmd: 'update', r, rev, body }, services.limits);
-  if (!parsed.ok) throw parsed.error;
-  if (parsed.request.cmd !== 'update') throw fail('command.unknown');
   return parsed.request;
 }
