@@ -25,10 +25,7 @@ export interface MigrateAllDeps {
   readonly store: Pick<Store, 'countOutdated'>;
 }
 
-/**
- * Migrates every object of these models. No events for collections without outdated objects.
- * Rejects with `StoreUnavailable`.
- */
+/** No events for collections without outdated objects. Rejects with `StoreUnavailable`. */
 export async function migrateAll(
   { models, migrations, store }: MigrateAllDeps,
   onEvent: (event: MigrationEvent) => void,

@@ -1,10 +1,7 @@
 import type { CollectionLayout } from './collection-layout.js';
 import type { Change } from './stored-object.js';
 
-/**
- * How far back the history of an object is visible. Pruning may lag behind; reads never go further
- * back.
- */
+/** How far back the history of an object is visible; pruning may lag behind. */
 export interface Horizon {
   /** The lowest visible revision, given the current one. */
   readonly oldestRev: (rev: number) => number;

@@ -30,9 +30,8 @@ const sliceSize = 1024 * 1024;
 type SliceRow = readonly [id: string, parents: string, born: Pos, last: Pos, ...object: ObjectRow];
 
 /**
- * Reads a database that another process may be writing into; it must be of the version that this
- * program writes. Throws `StoreRefused` where it cannot. Runs on the calling thread: it is for
- * programs that do nothing else.
+ * Another process may write into the database; it must be of this program's version. Throws
+ * `StoreRefused`. Runs on the calling thread: it is for programs that do nothing else.
  */
 export function openSqliteExportReader(file: string): ExportReader {
   return new SqliteExportReader(openToCopy(file, 'current'));

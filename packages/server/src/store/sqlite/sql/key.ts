@@ -30,10 +30,7 @@ function compositeKey(canonical: string): Buffer {
   return Buffer.from(`\u0002${canonical}`);
 }
 
-/**
- * SQL for the key of the value at a path. Repeated in every statement, because SQLite uses an index
- * on an expression only where the same expression occurs.
- */
+/** The key of the value at a path. SQLite uses an index only where this very expression occurs. */
 export function keyExpression(path: readonly string[]): string {
   if (hasNul(path)) {
     const key = `${keyFunction}(data, ${quoteText(JSON.stringify(path))})`;
@@ -70,10 +67,7 @@ const longText = 1024;
 /** A number given as JSON. SQLite is an ulp off for very large and very small ones. */
 const numberFunction = 'really_number';
 
-/**
- * Key of the value at a path, for paths that SQLite cannot follow. A text is passed as JSON, since
- * the driver would replace lone surrogates.
- */
+/** For paths that SQLite cannot follow. Texts are JSON: the driver would spoil lone surrogates. */
 const keyFunction = 'really_key';
 function keyAtPath(data: string, path: string): ReturnType<typeof keyOf> {
   let value: JsonValue | undefined = JSON.parse(data) as JsonValue;
@@ -83,10 +77,7 @@ function keyAtPath(data: string, path: string): ReturnType<typeof keyOf> {
   return typeof value === 'string' ? JSON.stringify(value) : keyOf(value ?? null);
 }
 
-/**
- * Registers the functions in expressions of indexes. Every connection that may use an index needs
- * them. `tick` is called before slow work, and may throw.
- */
+/** Every connection that may use an index needs these. `tick` is called before slow work. */
 export function registerKeyFunctions(db: Database, tick: () => void = () => {}): void {
   const options = { deterministic: true };
   // The last long one: many parts of a filter may use the same value of an object.

@@ -17,10 +17,7 @@ import { matchFunction } from './filter-compiler.js';
 import { registerKeyFunctions } from './key.js';
 import { tickFunction } from './sql.js';
 
-/**
- * The functions that a query's SQL calls. SQLite cannot be interrupted from JavaScript; but each
- * object that a query visits calls `really_tick`, which throws when the time is up.
- */
+/** What a query's SQL calls. SQLite cannot be stopped, so each object calls `really_tick`. */
 export class QueryFunctions {
   #deadline = Number.POSITIVE_INFINITY;
   #timeout = 0;

@@ -28,10 +28,7 @@ export function rawSql(text: string): Sql {
   return { text, values: [] };
 }
 
-/**
- * Called for each object that a statement visits, before anything else, and again within slow work:
- * it throws when the time is up.
- */
+/** Called first for each object that is visited, and in slow work: throws when the time is up. */
 export const tickFunction = 'really_tick';
 export const tick = rawSql(`${tickFunction}()`);
 

@@ -11,10 +11,7 @@ import { collectionTable, uniqueCondition } from './schema.js';
 /** The state of a stored object that checking a write needs. `deleted` is 0, 1, or `parked`. */
 export type HeadRow = readonly [rev: number, deleted: number, born: Pos, last: Pos];
 
-/**
- * Value of the column `deleted` within a transaction: the object lives, but is in no index of
- * living objects, so its unique fields are not checked yet.
- */
+/** `deleted` of an object that lives, but is in no index yet: unique fields are not checked. */
 export const parked = 2;
 
 /** Writes the table of one collection. */
@@ -123,10 +120,7 @@ export class CollectionWriter {
     this.#remove.run(born);
   }
 
-  /**
-   * The refusal for what `insert` threw: the first unique index, in the layout's order, in which
-   * another object has this object's values. Throws any other error.
-   */
+  /** For what `insert` threw: the first index of the layout that clashes. Throws other errors. */
   clashOf(
     error: unknown,
     { id, parents }: Location,
@@ -139,7 +133,6 @@ export class CollectionWriter {
   }
 }
 
-/** The facts about a collection that its writer needs. */
 export interface CollectionFacts {
   readonly name: string;
   readonly number: number;

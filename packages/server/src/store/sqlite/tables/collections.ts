@@ -41,8 +41,8 @@ export class Collections {
   }
 
   /**
-   * Creates tables and indexes, inside a transaction. True where a model's version has changed:
-   * replays from before `pos` are gone then. Throws `UniqueClash`.
+   * Inside a transaction. True where a model's version has changed: replays from before `pos` are
+   * gone then. Throws `UniqueClash`.
    */
   layOut(layouts: readonly CollectionLayout[], pos: Pos): boolean {
     let changed = false;

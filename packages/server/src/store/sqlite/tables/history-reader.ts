@@ -62,10 +62,7 @@ export class HistoryReader {
     return this.#statement(this.#deleted, collection)?.get(id, parents) === 0;
   }
 
-  /**
-   * The stored changes from `after + 1` on, ascending, as many as the range allows. Call it in the same
-   * transaction as `head`. `tick` is called for each change visited.
-   */
+  /** The changes of a range, ascending, in the transaction of `head`. `tick`: for each visited. */
   entries(
     { row: [current], last }: StoredHead,
     { after, limit, size = historyPageSize }: RevisionRange,

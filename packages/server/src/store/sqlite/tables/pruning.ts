@@ -12,9 +12,8 @@ const mostPruned = 5000;
 const sweepEvery = 256;
 
 /**
- * Prunes the history to the retention of the models. Reads never go further back than that (see
- * `retention.ts`); pruning frees the space, a little with each commit, so that no commit waits
- * long.
+ * Frees the space of what is beyond the retention of the models, where reads never go (see
+ * `retention.ts`): a little with each commit, so that none waits long.
  */
 export class Pruning {
   readonly #log: ChangeLog;

@@ -119,10 +119,7 @@ export function uniqueCondition(currentFrom: number): string {
   return currentFrom > 1 ? `deleted = 0 AND model_version >= ${currentFrom}` : 'deleted = 0';
 }
 
-/**
- * The index of objects that hold a value of another type in one of these fields: hardly any, and
- * often none.
- */
+/** Of the objects with a value of another type in one of these fields: hardly any. */
 export function typesIndex(collection: string, types: readonly StoredFieldType[]): FieldIndex {
   const table = collectionTable(collection);
   const name = `${fieldIndexPrefix(collection)}types/${hashOf(JSON.stringify(types))}`;

@@ -17,10 +17,7 @@ import type {
 import type { SqliteConfig } from '../config.js';
 import type { PackedFilter } from '../sql/packed-filter.js';
 
-/**
- * A write on its way to the writer thread. JSON is sent as the text that is stored; a flat tuple of
- * plain values costs a third of cloning the objects.
- */
+/** JSON is sent as it is stored. Cloning a flat tuple costs a third of cloning the objects. */
 export type EncodedWrite = readonly [
   type: Change['type'],
   r: string,
@@ -123,7 +120,6 @@ function createdText(created: object | null, data: object): string | true | null
   return created === data ? true : JSON.stringify(created);
 }
 
-/** A migration on its way to the writer thread. */
 export type EncodedMigration = readonly [
   r: string,
   rev: number,
@@ -147,7 +143,6 @@ export interface ObjectState {
   readonly parked?: boolean | undefined;
 }
 
-/** An object with its history on its way to the writer thread. */
 export interface EncodedObjectWithHistory {
   readonly r: string;
   readonly state: ObjectState;
@@ -271,11 +266,7 @@ type Asked =
       readonly after: Pos;
       readonly limit: number;
     }
-  | {
-      readonly kind: 'count-outdated';
-      readonly names: readonly string[];
-      readonly version: number;
-    }
+  | { readonly kind: 'count-outdated'; readonly names: readonly string[]; readonly version: number }
   | {
       readonly kind: 'mistyped';
       readonly names: readonly string[];

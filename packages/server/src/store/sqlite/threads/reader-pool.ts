@@ -64,10 +64,7 @@ export class ReaderPool {
     return this.#running;
   }
 
-  /**
-   * Resolves with JSON text. Rejects with `QueryTimeout` after running `timeout` milliseconds,
-   * whatever the threads do, or waiting three times as long.
-   */
+  /** Resolves with JSON text. `QueryTimeout`: after `timeout` ms, or thrice that of waiting. */
   request(request: ReaderRequest, options?: ReadOptions): Promise<string> {
     if (this.#closed) return Promise.reject(new StoreUnavailable('the store is closed'));
     const { timeout, requester } = options ?? {};

@@ -2,8 +2,8 @@ import { FairQueue } from '../../../platform/scheduling/fair-queue.js';
 import type { ReaderJob } from './reader-job.js';
 
 /**
- * Milliseconds that a read may hold the quick thread while others wait for it: first the time of an
- * index lookup, then some more; after that it counts as long.
+ * Milliseconds that a read may hold the quick thread while others wait: first the time of an index
+ * lookup, then some more; after that it counts as long.
  */
 const quanta = [4, 20] as const;
 
@@ -67,7 +67,6 @@ export class ReaderQueues {
     return job ?? (isCalm ? this.#shiftLong() : undefined);
   }
 
-  /** How long this read may hold the quick thread while others wait for it. */
   quantumOf({ level }: ReaderJob): number {
     return quanta[level] ?? 0;
   }
