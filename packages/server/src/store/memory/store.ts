@@ -48,10 +48,7 @@ import { MemoryCollection } from './collection.js';
 import { frozenCopy } from './frozen-copy.js';
 import { MemoryOnceKeys } from './memory-once-keys.js';
 
-/**
- * A store that forgets everything when the process ends. It is the simplest implementation of the
- * port, and the oracle for the others.
- */
+/** Forgets everything with the process. The simplest store, and the oracle for the others. */
 export function openMemoryStore(
   config: Partial<StoreConfig>,
   platform: Platform,
@@ -250,12 +247,9 @@ class MemoryStore implements Store, ExportReader {
   async slice({ names, after, limit, history }: SliceRequest): Promise<CollectionSlice> {
     this.#assertOpen();
     const found = [...this.#collection(names).everything()]
-      .map((kept) => ({ kept, place: sortPositionOf(kept.object, byId) }))
-      .filter(
-        ({ place }) => !after || compareSortPositions(byId, { values: [], r: after }, place) < 0,
-      )
-      .sort((a, b) => compareSortPositions(byId, a.place, b.place));
-    const entries = found.slice(0, limit).map(({ kept }) => asWanted(kept, history));
+      .filter(({ object }) => !after || compareById(after, object.r) < 0)
+      .sort((a, b) => compareById(a.object.r, b.object.r));
+    const entries = found.slice(0, limit).map((kept) => asWanted(kept, history));
     return { entries, more: found.length > limit };
   }
 
@@ -424,6 +418,10 @@ class MemoryStore implements Store, ExportReader {
 }
 
 const byId: Order = { keys: [{ field: '_r', descending: false }] };
+
+function compareById(a: string, b: string): number {
+  return compareSortPositions(byId, { values: [], r: a }, { values: [], r: b });
+}
 
 function asWanted({ object, history }: ObjectWithHistory, wanted: boolean): ObjectWithHistory {
   return { object, history: wanted ? history : [] };

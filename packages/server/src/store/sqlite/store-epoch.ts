@@ -51,11 +51,8 @@ export function openEpoch(
 
 /** Makes it a new store from now on. */
 export function setEpoch(db: Database, { id, secret, isFirst }: Epoch): void {
-  db.prepare('UPDATE meta SET epoch = ?, epoch_secret = ?, epoch_is_first = ?').run(
-    id,
-    secret,
-    isFirst ? 1 : 0,
-  );
+  const update = db.prepare('UPDATE meta SET epoch = ?, epoch_secret = ?, epoch_is_first = ?');
+  update.run(id, secret, Number(isFirst));
 }
 
 /**

@@ -59,10 +59,8 @@ const watchEvery = 1000;
 const farBack = 200;
 
 /**
- * Opens a store in a SQLite file, which is created where missing and upgraded from older versions.
- * Rejects with `StoreRefused` where it cannot be opened.
- *
- * One thread writes, others answer queries, and reads by key run on the calling thread.
+ * The file is created where missing, and upgraded. Rejects with `StoreRefused` where it cannot be
+ * opened. One thread writes, others answer queries, and reads by key run on the calling thread.
  */
 export async function openSqliteStore(
   options: Partial<SqliteConfig> & Pick<SqliteConfig, 'file'>,
@@ -257,7 +255,7 @@ class SqliteStore implements Store {
   }
 
   async dependents(r: string, dependency: Dependency, page: DependentsPage): Promise<Dependents> {
-    return this.#read(() => this.#points.dependents(r, dependency, page));
+    return this.#read(() => this.#points.dependents.page(r, dependency, page));
   }
 
   async position(): Promise<Pos> {
@@ -270,7 +268,7 @@ class SqliteStore implements Store {
 
   async once(uid: string, id: string): Promise<OnceRecord | undefined> {
     const now = this.#parts.platform.clock.now();
-    return this.#read(() => this.#points.once(uid, id, now));
+    return this.#read(() => this.#points.once.find(uid, id, now));
   }
 
   async ping(): Promise<void> {

@@ -34,10 +34,7 @@ import { Transactions } from './transactions.js';
 /** Bytes that there must be room for: as much as most commits take. */
 const probeSize = 32 * 1024;
 
-/**
- * Checks writes and applies them to the database, over its only writing connection. Every method is
- * one transaction: when it throws, nothing was written.
- */
+/** Checks and applies writes, over the only writing connection. Each method is one transaction. */
 export class Writer {
   readonly #db: Database;
   readonly #transactions: Transactions;
@@ -309,16 +306,16 @@ export class Writer {
     const location = locate(r);
     const collection = this.#collections.find(location.collection);
     const head = collection?.head(location);
-    const now = collection &&
-      head && {
-        rev: head[0],
-        deleted: head[1] === 1,
-        // Seldom needed.
-        get touched() {
-          return JSON.parse(collection.touched(location));
-        },
-      };
-    return isUnchanged({ r, rev, fields: fields ?? undefined }, now);
+    const read = { r, rev, fields: fields ?? undefined };
+    if (!collection || !head) return isUnchanged(read, undefined);
+    return isUnchanged(read, {
+      rev: head[0],
+      deleted: head[1] === 1,
+      // Seldom needed.
+      get touched() {
+        return JSON.parse(collection.touched(location));
+      },
+    });
   }
 
   #missing(requires: readonly string[] | null): WriteRefusal | undefined {

@@ -12,13 +12,9 @@ const pageSize = 4096;
 /** Milliseconds that the writer waits for locks, except when it checkpoints. */
 const lockTimeout = 1000;
 
-/** Pages of the log after which it is checkpointed, and those after which it must restart. */
-export function logBounds({ logSize }: Pick<SqliteConfig, 'logSize'>): {
-  readonly copyAt: number;
-  readonly restartAt: number;
-} {
-  const restartAt = logSize / pageSize;
-  return { copyAt: restartAt / 4, restartAt };
+/** Pages of the log after which it must restart. It is copied after a quarter of them. */
+export function mostPages({ logSize }: Pick<SqliteConfig, 'logSize'>): number {
+  return logSize / pageSize;
 }
 
 /**
@@ -34,7 +30,7 @@ export class Checkpoints {
 
   constructor(db: Database, config: Pick<SqliteConfig, 'logSize'>) {
     this.#db = db;
-    this.#copyAt = logBounds(config).copyAt;
+    this.#copyAt = mostPages(config) / 4;
   }
 
   committed(writes: readonly EncodedWrite[]): void {

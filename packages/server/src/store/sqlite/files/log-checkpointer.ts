@@ -5,7 +5,7 @@ import { DatabaseThread } from '../threads/database-thread.js';
 import type { CheckpointRequest, LogSize } from '../threads/messages.js';
 import type { ReaderPool } from '../threads/reader-pool.js';
 import type { WriterClient } from '../threads/writer-client.js';
-import { logBounds } from './checkpoints.js';
+import { mostPages } from './checkpoints.js';
 
 /** Pages at the end of the log that the writer copies itself: 4 MiB, some milliseconds. */
 const littleLeft = 1024;
@@ -42,7 +42,7 @@ export class LogCheckpointer {
 
   constructor(parts: LogCheckpointerParts) {
     this.#parts = parts;
-    this.#restartAt = logBounds(parts.config).restartAt;
+    this.#restartAt = mostPages(parts.config);
   }
 
   /** The log has grown. */

@@ -1,7 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { Dependency, Dependents, DependentsPage } from '../../store-reads.js';
 import type { Change, Pos, StoredObject } from '../../stored-object.js';
-import type { OnceRecord } from '../../write-group.js';
 import type { SqliteConfig } from '../config.js';
 import { Transactions } from '../transactions.js';
 import { DependentsReader } from './dependents-reader.js';
@@ -19,18 +17,18 @@ export interface StoredHistory {
  * Each sees everything committed before it.
  */
 export class PointReader {
+  readonly once: OnceReader;
+  readonly dependents: DependentsReader;
   readonly #db: Database;
   readonly #history: HistoryReader;
-  readonly #once: OnceReader;
-  readonly #dependents: DependentsReader;
   readonly #meta: Statement;
   readonly #transactions: Transactions;
 
   constructor(db: Database, config: SqliteConfig) {
     this.#db = db;
     this.#history = new HistoryReader(db);
-    this.#once = new OnceReader(db, config);
-    this.#dependents = new DependentsReader(db);
+    this.once = new OnceReader(db, config);
+    this.dependents = new DependentsReader(db);
     this.#transactions = new Transactions(db);
     this.#meta = db.prepare('SELECT position, newest FROM meta').raw();
   }
@@ -63,14 +61,6 @@ export class PointReader {
       const rows = span ? this.#history.entries(head, span) : [];
       return { object: objectOf(r, head.row), entries: rows.map((row) => publishedOf(r, row)) };
     });
-  }
-
-  once(uid: string, id: string, now: number): OnceRecord | undefined {
-    return this.#once.find(uid, id, now);
-  }
-
-  dependents(r: string, dependency: Dependency, page: DependentsPage): Dependents {
-    return this.#dependents.page(r, dependency, page);
   }
 
   meta(): { position: Pos; newest: number } {

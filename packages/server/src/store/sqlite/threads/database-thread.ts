@@ -17,7 +17,7 @@ type ThreadMessage = ThreadReply | ThreadStarted | { readonly notice: unknown };
 export class DatabaseThread<Request> {
   readonly #worker: Worker;
   readonly #waiting: PendingRequest[] = [];
-  readonly #onNotice: (notice: unknown) => void;
+  readonly #onNotice: (() => void) | undefined;
   readonly #started: Promise<void>;
   #dead: Error | undefined;
   #ending = false;
@@ -25,10 +25,10 @@ export class DatabaseThread<Request> {
   constructor(options: {
     readonly module: URL;
     readonly data?: unknown;
-    readonly onNotice?: ((notice: unknown) => void) | undefined;
-    readonly onDeath?: ((error: Error) => void) | undefined;
+    readonly onNotice?: () => void;
+    readonly onDeath?: (error: Error) => void;
   }) {
-    this.#onNotice = options.onNotice ?? (() => {});
+    this.#onNotice = options.onNotice;
     this.#worker = bareWorker(options.module, { workerData: options.data });
     this.#worker.unref();
     let cause: Error | undefined;
@@ -78,7 +78,7 @@ export class DatabaseThread<Request> {
   #receive(message: ThreadMessage): void {
     if ('started' in message) return;
     if ('notice' in message) {
-      this.#onNotice(message);
+      this.#onNotice?.();
       return;
     }
     const waiting = this.#waiting.shift();

@@ -88,8 +88,7 @@ export class WriterClient {
     const thread = this.#thread;
     if (!thread) return;
     try {
-      const opening = makeMark(this.#platform.random);
-      await thread.request({ kind: 'close', opening });
+      await thread.request({ kind: 'close', opening: makeMark(this.#platform.random) });
     } finally {
       await thread.end();
     }

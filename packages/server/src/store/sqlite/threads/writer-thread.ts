@@ -171,8 +171,6 @@ function close(opening: string, { db, mark }: Opened): void {
   }
 }
 
-const logDue: WriterNotice = { notice: 'log-due' };
-
 serve<WriterRequest>(handle, (port) => {
-  if (current?.checkpoints.due()) port.postMessage(logDue);
+  if (current?.checkpoints.due()) port.postMessage({ notice: 'log-due' } satisfies WriterNotice);
 });
