@@ -52,20 +52,22 @@ export class ModelYaml {
     yaml.#checkAllKeys();
     const root = yaml.resolve(document.contents);
     if (root !== undefined && !(isScalar(root) && root.value === null)) return { yaml, root };
-    yaml.lack(0, 'the file is empty; expected a model with `version` and `fields`');
-    return undefined;
+    return yaml.lack(0, 'the file is empty; expected a model with `version` and `fields`');
   }
 
   /** Reports something missing, which can be known of a valid file only. */
-  lack(at: YamlEntry | number, message: string): void {
+  lack(at: YamlEntry | number, message: string): undefined {
     if (this.isSound) this.problem(at, message);
   }
 
-  problem(at: YamlNode | YamlEntry | number, message: string): void {
-    this.file.problem(
-      typeof at === 'number' ? at : 'offset' in at ? at.offset : offsetOf(at),
-      message,
-    );
+  problem(at: YamlNode | YamlEntry | number, message: string): undefined {
+    if (typeof at === 'number') return this.file.problem(at, message);
+    return this.file.problem('offset' in at ? at.offset : offsetOf(at), message);
+  }
+
+  /** Reports that this is something else than expected. */
+  unexpected(node: YamlNode, what: string, expected: string): undefined {
+    return this.problem(node, `${what} is ${describe(node)}; expected ${expected}`);
   }
 
   resolve(node: unknown): YamlNode | undefined {
@@ -82,9 +84,8 @@ export class ModelYaml {
     }
     const such = example === undefined ? '' : ` such as ${quoted(example)}`;
     const message = `${what} is ${describe(node)}; expected a mapping${such}`;
-    if (isScalar(node) && node.value === null) this.lack(offsetOf(node), message);
-    else this.problem(node, message);
-    return undefined;
+    if (isScalar(node) && node.value === null) return this.lack(offsetOf(node), message);
+    return this.problem(node, message);
   }
 
   /** As `entries`, for known keys: in any case, each at most once. Other keys are problems. */
@@ -114,8 +115,7 @@ export class ModelYaml {
     const keyNode = this.resolve(key);
     const offset = keyNode === undefined ? 0 : offsetOf(keyNode);
     const name = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : '';
-    const node = this.resolve(value) ?? nothingAt(keyNode);
-    return { name, offset, node };
+    return { name, offset, node: this.resolve(value) ?? nothingAt(offset) };
   }
 
   /** Aliases can make a small file huge or endless. */
@@ -131,12 +131,7 @@ export class ModelYaml {
         );
         return false;
       }
-      const inner = isMap(target)
-        ? target.items.flatMap(({ key, value }) => [key, value])
-        : isSeq(target)
-          ? target.items
-          : [];
-      return inner.every((child) => count(child, depth + 1));
+      return partsOf(target).every((part) => count(part, depth + 1));
     };
     return count(this.#document.contents, 0);
   }
@@ -178,6 +173,11 @@ export class ModelYaml {
   }
 }
 
+function partsOf(node: YamlNode | undefined): unknown[] {
+  if (isMap(node)) return node.items.flatMap(({ key, value }) => [key, value]);
+  return isSeq(node) ? node.items : [];
+}
+
 /** After one mistake the parser may report every following word. */
 function withoutGhosts(errors: Document['errors']): Document['errors'] {
   return errors
@@ -191,11 +191,7 @@ function plainMessage(message: string): string {
 }
 
 /** A node for a key without a value, at the position of the key. */
-function nothingAt(key: YamlNode | undefined): Scalar {
-  return nothing(key === undefined ? 0 : offsetOf(key));
-}
-
-function nothing(offset: number): Scalar {
+function nothingAt(offset: number): Scalar {
   const node = new Scalar(null);
   node.range = [offset, offset, offset];
   return node;

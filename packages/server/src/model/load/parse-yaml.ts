@@ -7,8 +7,7 @@ export const deepest = 64;
 /** The library composes nested values recursively, so a file that is too deep must be refused before. */
 export function parseYaml(file: SourceFile): Document | undefined {
   if (isDeeper(file.text, deepest)) {
-    file.problem(0, `nested too deeply; expected at most ${deepest} levels`);
-    return undefined;
+    return file.problem(0, `nested too deeply; expected at most ${deepest} levels`);
   }
   return parseDocument(file.text, {
     version: '1.2',

@@ -8,6 +8,11 @@ export class Problems {
     this.#found.push(problem);
   }
 
+  /** A problem of a file or folder as a whole. */
+  of(file: string, message: string): undefined {
+    this.add({ file, line: 1, column: 1, message });
+  }
+
   /** By file, then by position. Duplicates are removed. */
   sorted(): ModelProblem[] {
     const byPlace = this.#found.toSorted(compare);

@@ -33,7 +33,13 @@ export class SourceFile {
     this.#trusted = this.text.lastIndexOf('\n', offset - 1) + 1;
   }
 
-  problem(offset: number, message: string): void {
+  /** An offset as a place to show: `models/users/model.yaml:4:17`. */
+  where(offset: number): string {
+    const { line, column } = this.placeOf(offset);
+    return `${this.path}:${line}:${column}`;
+  }
+
+  problem(offset: number, message: string): undefined {
     if (offset >= this.#trusted) return;
     this.#problems.add({ file: this.path, ...this.placeOf(offset), message });
   }
@@ -53,22 +59,20 @@ export async function readSource(
   shown: string,
   problems: Problems,
 ): Promise<SourceFile | undefined> {
-  const refuse = (message: string): undefined => {
-    problems.add({ file: shown, line: 1, column: 1, message });
-  };
   let bytes: Uint8Array;
   try {
     const { size } = await stat(path);
-    if (size > largestFile) return refuse(`has ${size} bytes; expected at most ${largestFile}`);
+    if (size > largestFile) {
+      return problems.of(shown, `has ${size} bytes; expected at most ${largestFile}`);
+    }
     bytes = await readFile(path);
   } catch (error) {
-    return refuse(`cannot be read (${reasonOf(error)}); expected a readable file`);
+    return problems.of(shown, `cannot be read (${reasonOf(error)}); expected a readable file`);
   }
   const text = decode(bytes);
   const file = new SourceFile(shown, text ?? soundPart(bytes), problems);
   if (text !== undefined) return file;
-  file.problem(file.text.length, 'is not UTF-8 from here on; expected a text in UTF-8');
-  return undefined;
+  return file.problem(file.text.length, 'is not UTF-8 from here on; expected a text in UTF-8');
 }
 
 /** The system's error code, such as EACCES, without the path on this machine. */
