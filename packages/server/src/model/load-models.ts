@@ -2,7 +2,7 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import type { Log } from '../platform/log.js';
 import { buildModel } from './load/build-model.js';
 import type { ModelDraft, ScriptSlot } from './load/draft.js';
-import { calculationOrder, checkEvolutions, ModelLinks } from './load/link-models.js';
+import { calculationOrder, ModelLinks } from './load/link-models.js';
 import { LookupLinks } from './load/lookups/link-lookups.js';
 import { Problems } from './load/problems.js';
 import { readModel } from './load/read-model.js';
@@ -61,7 +61,6 @@ export async function loadModels(options: LoadOptions): Promise<LoadedModels> {
     links.check(draft);
     lookupLinks.check(draft);
   }
-  checkAllEvolutions(drafts, found, problems);
   const orders = new Map(drafts.map((draft) => [draft, calculationOrder(draft)]));
   await compileAll(
     drafts.flatMap(({ slots }) => slots),
@@ -102,20 +101,6 @@ async function readAll(found: readonly FoundModel[], problems: Problems): Promis
 function shownPath(dir: string): string {
   const shown = relative(process.cwd(), dir);
   return shown === '' || shown.startsWith('..') || isAbsolute(shown) ? dir : shown;
-}
-
-function checkAllEvolutions(
-  drafts: readonly ModelDraft[],
-  found: readonly FoundModel[],
-  problems: Problems,
-): void {
-  for (const draft of drafts) {
-    const files = found.find(({ names }) => names === draft.names);
-    if (files === undefined) continue;
-    checkEvolutions(draft, files, (file, message) => {
-      problems.add({ file, line: 1, column: 1, message });
-    });
-  }
 }
 
 function toolsFor({ isPostHook }: ScriptSlot, tools: LoadOptions): ScriptTools {

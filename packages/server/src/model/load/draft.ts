@@ -81,8 +81,6 @@ export interface AccessDraft {
   readonly hidden: boolean;
 }
 
-export type HookName = keyof Hooks;
-
 /** `evolution-<to>.js`. */
 export interface EvolutionDraft {
   readonly to: number;
@@ -107,8 +105,9 @@ export interface ModelDraft {
   readonly access: AccessDraft | undefined;
   readonly rooms: RoomDraft;
   readonly onParentDeleted: Model['onParentDeleted'];
+  /** `age` in milliseconds. */
   readonly retention: { readonly history?: number; readonly age?: number };
-  readonly hooks: Partial<Record<HookName, ScriptSlot>>;
+  readonly hooks: Partial<Record<keyof Hooks, ScriptSlot>>;
   /** By target version, ascending. */
   readonly evolutions: readonly EvolutionDraft[];
   /** Every script of the model. */

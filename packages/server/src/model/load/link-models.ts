@@ -1,7 +1,7 @@
 import { collectionPath } from '@really/protocol';
 import type { CalculatedDraft, FieldDraft, ModelDraft, NameReference } from './draft.js';
 import { expectedNames, likelyCollection, quoted } from './expected-names.js';
-import { evolutionVersion, type FoundModel } from './walk-models.js';
+import type { FoundModel } from './walk-models.js';
 
 /** Checks across the models of an app, when all were read: whether the names that they mention exist. */
 export class ModelLinks {
@@ -133,32 +133,4 @@ function refuseCycle(draft: ModelDraft, cycle: readonly CalculatedDraft[]): void
     first?.offset ?? 0,
     `calculated fields depend on each other in a cycle: ${names.map(quoted).join(' → ')}; expected each to depend only on fields that do not depend on it`,
   );
-}
-
-/** The evolutions of a model must have no gaps, and none may lead beyond its version. */
-export function checkEvolutions(
-  draft: ModelDraft,
-  found: FoundModel,
-  report: (file: string, message: string) => void,
-): void {
-  const files = [...found.scripts].flatMap(([name, { shown }]) => {
-    const version = evolutionVersion(name);
-    return version === undefined ? [] : [{ version, shown }];
-  });
-  files.sort((a, b) => a.version - b.version);
-  for (const [index, { version, shown }] of files.entries()) {
-    const previous = files[index - 1]?.version ?? version - 1;
-    if (version !== previous + 1) {
-      report(
-        shown,
-        `\`evolution-${previous + 1}.js\` is missing between this and \`evolution-${previous}.js\`; expected every number between two evolutions`,
-      );
-    }
-    if (version > draft.version) {
-      report(
-        shown,
-        `leads to version ${version}, but the model is of version ${draft.version}; expected \`version: ${version}\` in the model`,
-      );
-    }
-  }
 }

@@ -1,28 +1,26 @@
 import { createHash } from 'node:crypto';
-import { isScalar } from 'yaml';
 import { type AccessRight, accessRights } from '../rules/access.js';
 import { readOnParentDeleted } from './deletions/read-on-deleted.js';
 import type {
   AccessDraft,
   EvolutionDraft,
-  HookName,
   ModelDraft,
   NameReference,
   ScriptSlot,
 } from './draft.js';
 import { quoted } from './expected-names.js';
 import { lookupNames, readLookups } from './lookups/read-lookups.js';
-import { describe, ModelYaml, type YamlEntry } from './model-yaml.js';
+import { ModelYaml, type YamlEntry } from './model-yaml.js';
 import type { Problems } from './problems.js';
-import { type FieldDrafts, FieldReader } from './read-fields.js';
+import { type FieldDrafts, FieldReader, fieldName } from './read-fields.js';
 import { readIndexes } from './read-indexes.js';
 import { readRetention } from './read-retention.js';
 import { readRooms } from './read-rooms.js';
-import { readBody, readExpression, type ScriptNames } from './read-script.js';
-import { readFlag, readNames } from './read-values.js';
+import { readBody, readExpression } from './read-script.js';
+import { readCount, readFlag, readNames } from './read-values.js';
 import { ruleScope } from './scope-names.js';
 import { readSource, type SourceFile } from './source-file.js';
-import { evolutionVersion, type FoundModel } from './walk-models.js';
+import { evolutionVersion, type FoundModel, hookFiles } from './walk-models.js';
 
 const modelKeys = [
   ...['version', 'fields', 'fieldSets', 'unique', 'index', 'lookups', 'access', 'retention'],
@@ -46,11 +44,13 @@ export async function readModel(
   const drafts = readFields(yaml, fields, members.get('fields'));
   const access = readAccess(yaml, members.get('access'), seen);
   const { slots: roomSlots, ...rooms } = readRooms(yaml, members);
+  const version = readVersion(yaml, members.get('version'));
+  checkEvolutions(version, found, problems);
   return {
     names: found.names,
-    digest: digestOf([parsed.yaml.file, ...scripts.files]),
+    digest: digestOf([yaml.file, ...scripts.files]),
     yaml,
-    version: readVersion(yaml, members.get('version')),
+    version,
     fields: drafts.fields,
     brokenFields: drafts.broken,
     fieldSets: readFieldSets(yaml, members.get('fieldSets')),
@@ -73,15 +73,33 @@ function digestOf(files: readonly SourceFile[]): string {
 }
 
 function readVersion(yaml: ModelYaml, member: YamlEntry | undefined): number {
-  if (member === undefined) {
-    yaml.lack(0, 'the model has no `version`; expected a whole number from 1');
-    return 1;
-  }
-  const { node } = member;
-  const value = isScalar(node) ? node.value : undefined;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
-  yaml.problem(node, `\`version\` is ${describe(node)}; expected a whole number from 1`);
+  if (member !== undefined) return readCount(yaml, member) ?? 1;
+  yaml.lack(0, 'the model has no `version`; expected a whole number from 1');
   return 1;
+}
+
+/** The evolutions must have no gaps, and none may lead beyond the version of the model. */
+function checkEvolutions(version: number, { scripts }: FoundModel, problems: Problems): void {
+  const files = [...scripts].flatMap(([name, { shown }]) => {
+    const to = evolutionVersion(name);
+    return to === undefined ? [] : [{ to, shown }];
+  });
+  files.sort((a, b) => a.to - b.to);
+  for (const [index, { to, shown }] of files.entries()) {
+    const previous = files[index - 1]?.to ?? to - 1;
+    if (to !== previous + 1) {
+      problems.of(
+        shown,
+        `\`evolution-${previous + 1}.js\` is missing between this and \`evolution-${previous}.js\`; expected every number between two evolutions`,
+      );
+    }
+    if (to > version) {
+      problems.of(
+        shown,
+        `leads to version ${to}, but the model is of version ${version}; expected \`version: ${to}\` in the model`,
+      );
+    }
+  }
 }
 
 function readFields(
@@ -101,7 +119,7 @@ function readFieldSets(
   const sets = new Map<string, readonly NameReference[]>();
   if (member === undefined) return sets;
   for (const entry of yaml.entries(member.node, '`fieldSets`') ?? []) {
-    if (!/^\p{L}[\p{L}\p{N}_-]{0,127}$/u.test(entry.name)) {
+    if (!fieldName.test(entry.name)) {
       yaml.problem(
         entry,
         `a field set cannot be named ${quoted(entry.name)}; expected a letter, then letters, digits, \`_\` or \`-\``,
@@ -121,7 +139,7 @@ function readAccess(
   const members = yaml.members(member.node, '`access`', [...accessRights, 'hidden']);
   if (members === undefined) return { rules: {}, hidden: false };
   const rules: Partial<Record<AccessRight, ScriptSlot>> = {};
-  const names: ScriptNames = { parameters: ruleScope, lookups, isCondition: true };
+  const names = { parameters: ruleScope, lookups, isCondition: true };
   for (const right of accessRights) {
     const entry = members.get(right);
     const slot = entry && readExpression(yaml, entry.node, `the rule for \`${right}\``, names);
@@ -130,40 +148,9 @@ function readAccess(
   return { rules, hidden: readFlag(yaml, members.get('hidden')) };
 }
 
-/** Shared by the three, so that they can share code. */
-const postScope = ['obj', 'before', 'after', 'fields', 'auth'];
-
-const hookScopes: Record<HookName, readonly string[]> = {
-  onValidate: ['input', 'auth'],
-  preGet: ['obj', 'auth'],
-  preUpdate: ['before', 'after', 'fields', 'auth'],
-  preDelete: ['obj', 'auth'],
-  postCreate: postScope,
-  postUpdate: postScope,
-  postDelete: postScope,
-};
-
-const hooksByFile: Record<string, HookName> = {
-  'on-validate.js': 'onValidate',
-  'pre-get.js': 'preGet',
-  'pre-update.js': 'preUpdate',
-  'pre-delete.js': 'preDelete',
-  'post-create.js': 'postCreate',
-  'post-update.js': 'postUpdate',
-  'post-delete.js': 'postDelete',
-};
-
-/** The scope of an evolution. */
 const evolutionScope = ['obj'];
 
-function isPostHook(hook: HookName | undefined): boolean {
-  return hook === 'postCreate' || hook === 'postUpdate' || hook === 'postDelete';
-}
-
-interface ScriptFiles {
-  readonly hooks: Partial<Record<HookName, ScriptSlot>>;
-  readonly evolutions: readonly EvolutionDraft[];
-  readonly slots: ScriptSlot[];
+interface ScriptFiles extends Pick<ModelDraft, 'hooks' | 'evolutions' | 'slots'> {
   readonly files: readonly SourceFile[];
 }
 
@@ -172,23 +159,21 @@ async function readScripts(
   problems: Problems,
   lookups: ReadonlySet<string>,
 ): Promise<ScriptFiles> {
-  const hooks: Partial<Record<HookName, ScriptSlot>> = {};
+  const hooks: ModelDraft['hooks'] = {};
   const evolutions: EvolutionDraft[] = [];
   const slots: ScriptSlot[] = [];
   const files: SourceFile[] = [];
   for (const [name, { path, shown }] of found.scripts) {
     const file = await readSource(path, shown, problems);
-    const hook = hooksByFile[name];
+    if (file === undefined) continue;
+    files.push(file);
+    const hook = hookFiles.get(name);
     const to = evolutionVersion(name);
-    const names: ScriptNames =
-      hook === undefined
-        ? { parameters: evolutionScope }
-        : { parameters: hookScopes[hook], lookups };
-    const slot = file && readBody(file, names, isPostHook(hook));
-    if (file) files.push(file);
+    const parameters = hook?.parameters ?? evolutionScope;
+    const slot = readBody(file, { parameters, lookups: hook && lookups }, hook?.isPostHook);
     if (slot === undefined) continue;
     slots.push(slot);
-    if (hook !== undefined) hooks[hook] = slot;
+    if (hook !== undefined) hooks[hook.name] = slot;
     if (to !== undefined) evolutions.push({ to, slot });
   }
   evolutions.sort((a, b) => a.to - b.to);

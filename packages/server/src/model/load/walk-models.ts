@@ -2,11 +2,12 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSystemName, nearestName } from '@really/protocol';
+import type { Hooks } from '../model.js';
 import { expectedNames, quoted } from './expected-names.js';
 import { compareText, type Problems } from './problems.js';
 import { reasonOf } from './source-file.js';
 
-export interface FoundFile {
+interface FoundFile {
   readonly path: string;
   /** Its displayed path. */
   readonly shown: string;
@@ -21,13 +22,29 @@ export interface FoundModel {
   readonly scripts: ReadonlyMap<string, FoundFile>;
 }
 
-export const hookFiles = [
-  ...['on-validate.js', 'pre-get.js', 'pre-update.js', 'pre-delete.js'],
-  ...['post-create.js', 'post-update.js', 'post-delete.js'],
-];
+interface HookFile {
+  readonly name: keyof Hooks;
+  /** What it sees besides lookups. */
+  readonly parameters: readonly string[];
+  readonly isPostHook?: boolean;
+}
+
+/** Shared by the three post hooks, so that they can share code. */
+const postScope = ['obj', 'before', 'after', 'fields', 'auth'];
+
+export const hookFiles: ReadonlyMap<string, HookFile> = new Map<string, HookFile>([
+  ['on-validate.js', { name: 'onValidate', parameters: ['input', 'auth'] }],
+  ['pre-get.js', { name: 'preGet', parameters: ['obj', 'auth'] }],
+  ['pre-update.js', { name: 'preUpdate', parameters: ['before', 'after', 'fields', 'auth'] }],
+  ['pre-delete.js', { name: 'preDelete', parameters: ['obj', 'auth'] }],
+  ['post-create.js', { name: 'postCreate', parameters: postScope, isPostHook: true }],
+  ['post-update.js', { name: 'postUpdate', parameters: postScope, isPostHook: true }],
+  ['post-delete.js', { name: 'postDelete', parameters: postScope, isPostHook: true }],
+]);
+
 const evolution = /^evolution-([1-9]\d{0,8})\.js$/;
 const modelFileName = 'model.yaml';
-const knownFiles = [modelFileName, ...hookFiles, 'evolution-<version>.js'];
+const knownFiles = [modelFileName, ...hookFiles.keys(), 'evolution-<version>.js'];
 
 /** Maximum nesting of collections; symbolic links could make a folder endless. */
 const deepest = 8;
@@ -78,8 +95,7 @@ async function list({
     entries = await readdir(folder.path, { withFileTypes: true });
   } catch (error) {
     const message = `cannot be read (${reasonOf(error)}); expected a folder of models`;
-    problems.add({ file: folder.shown, line: 1, column: 1, message });
-    return undefined;
+    return problems.of(folder.shown, message);
   }
   const files: Item[] = [];
   const folders: Item[] = [];
@@ -103,13 +119,10 @@ async function isFolder(entry: Dirent, path: string): Promise<boolean> {
 }
 
 async function enter(at: Walk, folder: Item): Promise<void> {
-  const wrong = nameProblem(folder.name, at.names.length + 1);
-  if (wrong === undefined) {
-    await walk({ ...at, folder, names: [...at.names, folder.name] });
-    return;
-  }
-  const message = `a collection cannot be named ${quoted(folder.name)}: ${wrong}`;
-  at.problems.add({ file: folder.shown, line: 1, column: 1, message });
+  const { name, shown } = folder;
+  const wrong = nameProblem(name, at.names.length + 1);
+  if (wrong === undefined) await walk({ ...at, folder, names: [...at.names, name] });
+  else at.problems.of(shown, `a collection cannot be named ${quoted(name)}: ${wrong}`);
 }
 
 function nameProblem(name: string, depth: number): string | undefined {
@@ -123,8 +136,7 @@ function nameProblem(name: string, depth: number): string | undefined {
 function refuseLooseFiles({ problems }: Walk, files: readonly Item[]): void {
   for (const { name, shown } of files) {
     if (name !== modelFileName && !isModelFile(name)) continue;
-    const message = 'stands outside of any collection; expected it in a folder named like one';
-    problems.add({ file: shown, line: 1, column: 1, message });
+    problems.of(shown, 'stands outside of any collection; expected it in a folder named like one');
   }
 }
 
@@ -142,8 +154,7 @@ function refuseFolder(
     : `although there is ${quoted(files[0]?.name ?? '')}`;
   const near = files.find(({ name }) => nearestName(name, knownFiles) === modelFileName);
   const hint = near === undefined ? '' : ` (is ${quoted(near.name)} meant?)`;
-  const message = `the folder has no \`${modelFileName}\`, ${why}; expected one${hint}`;
-  problems.add({ file: folder.shown, line: 1, column: 1, message });
+  problems.of(folder.shown, `the folder has no \`${modelFileName}\`, ${why}; expected one${hint}`);
 }
 
 function modelOf({ folder, names, problems }: Walk, files: readonly Item[]): FoundModel {
@@ -152,8 +163,8 @@ function modelOf({ folder, names, problems }: Walk, files: readonly Item[]): Fou
     if (file.name === modelFileName) continue;
     if (isModelFile(file.name)) scripts.set(file.name, file);
     else {
-      const message = `unknown file beside \`${modelFileName}\`; ${expectedNames(file.name, knownFiles)}`;
-      problems.add({ file: file.shown, line: 1, column: 1, message });
+      const expected = expectedNames(file.name, knownFiles);
+      problems.of(file.shown, `unknown file beside \`${modelFileName}\`; ${expected}`);
     }
   }
   return { names, modelFile: inside(folder, modelFileName), scripts };
