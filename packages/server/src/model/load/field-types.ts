@@ -1,5 +1,6 @@
 import type { PlainType } from '../model.js';
 import { listed } from './expected-names.js';
+import type { YamlEntry } from './model-yaml.js';
 
 export const plainTypes: readonly PlainType[] = [
   'String',
@@ -54,6 +55,17 @@ export function takesIndex(type: FieldTypeName): boolean {
 
 /** The place of a field: in the model, in an Object, or as the items of a List (or in an Object in one). */
 export type FieldPlace = 'top' | 'inside' | 'items' | 'inside items';
+
+/** A field that is being read. */
+export interface FieldSpot {
+  readonly type: FieldTypeName;
+  readonly entry: YamlEntry;
+  readonly members: ReadonlyMap<string, YamlEntry>;
+  readonly path: string;
+  readonly place: FieldPlace;
+  /** For messages. */
+  readonly what: string;
+}
 
 /** The problem of a known key at a field of this type and place; `undefined` if there is none. */
 export function misplacedKey(

@@ -1,10 +1,10 @@
 import type { ArrowFunctionExpression, Expression, FunctionExpression, Node } from 'acorn';
 import { isScalar } from 'yaml';
-import { type LookupReads, lookupReads, scopeName } from '../lookups/lookup-uses.js';
+import { lookupReads, scopeName } from '../lookups/lookup-uses.js';
 import { parseBody, parseExpression, unwrapped } from '../script/parse-script.js';
 import type { ScriptDraft } from '../script/sandboxed-script.js';
 import type { ScriptSlot } from './draft.js';
-import { describe, type ModelYaml, offsetOf, type YamlNode } from './model-yaml.js';
+import type { ModelYaml, YamlNode } from './model-yaml.js';
 import { scalarOffset } from './scalar-offset.js';
 import type { SourceFile } from './source-file.js';
 
@@ -14,9 +14,8 @@ export interface ScriptNames {
   readonly lookups?: ReadonlySet<string> | undefined;
   /** Whether only the truth of its value counts. */
   readonly isCondition?: boolean | undefined;
-  readonly hasThis?: boolean | undefined;
-  /** Whether a function of the parameters is allowed in place of an expression. */
-  readonly orFunction?: boolean | undefined;
+  /** Whether it is an expression over `this` or, in place of one, a function of the parameters. */
+  readonly isCalculation?: boolean | undefined;
   /** A suggestion for an expression that does not compile. */
   readonly hint?: string | undefined;
   /** See `ScriptDraft.isValidation`. */
@@ -32,62 +31,51 @@ export function readExpression(
 ): ScriptSlot | undefined {
   const source = sourceOf(node);
   if (!isScalar(node) || source === undefined || source.trim() === '') {
-    yaml.problem(node, `${what} is ${describe(node)}; expected a JavaScript expression`);
-    return undefined;
+    return yaml.unexpected(node, what, 'a JavaScript expression');
   }
   const { file } = yaml;
   const parsed = parseExpression(source);
   if (parsed.kind === 'failure') {
-    const offset = scalarOffset(file.text, node, parsed.offset);
-    const { hint = '' } = names;
-    file.problem(
-      offset,
-      `${what} does not compile: ${parsed.message}; expected a JavaScript expression${hint}`,
+    return file.problem(
+      scalarOffset(file.text, node, parsed.offset),
+      `${what} does not compile: ${parsed.message}; expected a JavaScript expression${names.hint ?? ''}`,
     );
-    return undefined;
   }
   const offset = scalarOffset(file.text, node, 0);
-  const { line, column } = file.placeOf(offset);
-  const root = unwrapped(parsed.tree);
-  const isFunction = names.orFunction === true && isFunctionNode(root);
+  const { tree } = parsed;
+  const root = unwrapped(tree);
+  const isFunction = names.isCalculation === true && isFunctionNode(root);
   if (isFunction && (root.async || root.generator)) {
-    file.problem(offset, `${what} is an async function or a generator; expected a plain function`);
-    return undefined;
+    const message = `${what} is an async function or a generator; expected a plain function`;
+    return file.problem(offset, message);
   }
-  const lookups = readLookupNames(parsed.tree, names);
+  // A calculation has `this`, unless it is a function with parameters.
+  const hasThis = names.isCalculation === true && !isFunction;
   const draft: ScriptDraft = {
     kind: isFunction ? 'function' : 'expression',
     source,
-    tree: parsed.tree,
-    where: `${file.path}:${line}:${column}`,
+    tree,
+    where: file.where(offset),
     file: file.path,
-    line,
-    // An expression in place of a function has `this` instead of parameters.
-    parameters: isFunction || names.orFunction !== true ? parametersOf(names, lookups) : [],
-    lookups,
-    hasThis: names.hasThis === true && !isFunction,
+    line: file.placeOf(offset).line,
+    ...(hasThis ? { parameters: [] } : namesSeen(tree, names)),
+    hasThis,
     isValidation: names.isValidation,
   };
   return { draft, file, offset };
 }
 
-/** The lookups that a script reads. A parameter of the same name hides a lookup. */
-function readLookupNames(
+/** The lookups that a script reads, and its parameters with these. A parameter of the same name hides a lookup. */
+function namesSeen(
   tree: Node,
   { lookups, parameters, isCondition = false }: ScriptNames,
-): LookupReads | undefined {
-  if (lookups === undefined || lookups.size === 0) return undefined;
+): Pick<ScriptDraft, 'lookups' | 'parameters'> {
+  if (lookups === undefined) return { parameters };
   const visible = new Set([...lookups].filter((name) => !parameters.includes(scopeName(name))));
   const reads = lookupReads(tree, visible, { isCondition });
-  return reads.size === 0 ? undefined : reads;
-}
-
-function parametersOf(
-  { parameters }: ScriptNames,
-  lookups: LookupReads | undefined,
-): readonly string[] {
-  if (lookups === undefined) return parameters;
-  return [...new Set([...parameters, ...[...lookups.keys()].map(scopeName)])];
+  if (reads.size === 0) return { parameters };
+  const all = new Set([...parameters, ...[...reads.keys()].map(scopeName)]);
+  return { lookups: reads, parameters: [...all] };
 }
 
 function isFunctionNode(node: Expression): node is FunctionExpression | ArrowFunctionExpression {
@@ -95,7 +83,7 @@ function isFunctionNode(node: Expression): node is FunctionExpression | ArrowFun
 }
 
 /** The notation of an expression: a text, or a literal number, true or false. */
-export function sourceOf(node: YamlNode): string | undefined {
+function sourceOf(node: YamlNode): string | undefined {
   if (!isScalar(node) || node.value === null) return undefined;
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
 }
@@ -108,13 +96,11 @@ export function readBody(
 ): ScriptSlot | undefined {
   const parsed = parseBody(file.text);
   if (parsed.kind === 'failure') {
-    file.problem(
+    return file.problem(
       parsed.offset,
       `does not compile: ${parsed.message}; expected JavaScript, the body of a function`,
     );
-    return undefined;
   }
-  const lookups = readLookupNames(parsed.tree, names);
   const draft: ScriptDraft = {
     kind: 'body',
     source: file.text,
@@ -122,14 +108,8 @@ export function readBody(
     where: file.path,
     file: file.path,
     line: 1,
-    parameters: parametersOf(names, lookups),
-    lookups,
+    ...namesSeen(parsed.tree, names),
     hasThis: false,
   };
   return { draft, file, offset: undefined, isPostHook };
-}
-
-export function startOf(node: YamlNode, yaml: ModelYaml): string {
-  const { line, column } = yaml.file.placeOf(offsetOf(node));
-  return `${yaml.file.path}:${line}:${column}`;
 }

@@ -3,6 +3,9 @@ import { parse } from 'acorn';
 /** What access rules see. */
 export const ruleScope = ['auth', 'obj', 'input', 'r'];
 
+/** What the rules of fields see. */
+export const fieldRuleScope = [...ruleScope, 'value', 'was'];
+
 /** Whether it is a valid variable name, in strict mode too. */
 export function isVariableName(name: string): boolean {
   if (!/^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name)) return false;
@@ -15,7 +18,7 @@ export function isVariableName(name: string): boolean {
 }
 
 /** The names that every script sees, in the sandbox or out of it. */
-const alwaysInScope: ReadonlySet<string> = new Set([
+export const alwaysInScope: ReadonlySet<string> = new Set([
   ...['now', 'undefined', 'NaN', 'Infinity', 'globalThis'],
   ...['Array', 'Boolean', 'Date', 'Error', 'JSON', 'Map', 'Math', 'Number', 'Object', 'RegExp'],
   ...['Set', 'String', 'BigInt', 'Symbol', 'parseInt', 'parseFloat', 'isNaN', 'isFinite'],
@@ -38,9 +41,4 @@ const literalWords = new Set(['true', 'false', 'null', 'this']);
 export function isTextWord(source: string): boolean {
   if (!bareWord.test(source) || literalWords.has(source)) return false;
   return source.split('-').every((part) => !alwaysInScope.has(part));
-}
-
-/** Whether every script sees this name. */
-export function isAlwaysInScope(name: string): boolean {
-  return alwaysInScope.has(name);
 }

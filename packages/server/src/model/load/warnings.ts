@@ -7,7 +7,7 @@ import { likelyName, listed, quoted } from './expected-names.js';
 import type { LookupLinks } from './lookups/link-lookups.js';
 import { lookupWarnings } from './lookups/lookup-warnings.js';
 import { missingValueWarnings } from './missing-values/missing-values.js';
-import { isAlwaysInScope } from './scope-names.js';
+import { alwaysInScope } from './scope-names.js';
 import { readsOf, type ScriptReads } from './script-reads.js';
 import { placeIn, stranger, strangerInside } from './warning-texts.js';
 
@@ -45,7 +45,7 @@ function* readWarnings(draft: ModelDraft, slot: ScriptSlot): Generator<string> {
   const reads = readsOf(tree);
   const scope = scopeOf(slot);
   for (const [name, offset] of reads.names) {
-    if (scope.includes(name) || isAlwaysInScope(name)) continue;
+    if (scope.includes(name) || alwaysInScope.has(name)) continue;
     const place = placeIn(slot, offset);
     yield `${place}: nothing here is called ${quoted(name)}: where the ${kind === 'body' ? 'script' : 'expression'} reads it, it throws${meant(slot, name, scope)}`;
   }

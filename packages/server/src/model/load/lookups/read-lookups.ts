@@ -4,7 +4,7 @@ import { insertionsOf } from '../../lookups/template-reads.js';
 import { expectedNames, quoted } from '../expected-names.js';
 import { describe, type ModelYaml, type YamlEntry } from '../model-yaml.js';
 import { scalarOffset } from '../scalar-offset.js';
-import { isAlwaysInScope, isVariableName } from '../scope-names.js';
+import { alwaysInScope, isVariableName } from '../scope-names.js';
 import { type ParsedTemplate, parseTemplate } from './parse-template.js';
 
 /** A lookup as declared; offsets are in the file. */
@@ -60,7 +60,7 @@ export function readLookups(
 }
 
 function nameProblem(name: string): string | undefined {
-  if (taken.has(name) || isAlwaysInScope(name)) {
+  if (taken.has(name) || alwaysInScope.has(name)) {
     return `a lookup cannot be named ${quoted(name)}, which scripts know as something else; expected another name`;
   }
   if (isVariableName(name)) return undefined;

@@ -1,7 +1,7 @@
 import type { JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isAlwaysInScope } from '../../load/scope-names.js';
+import { alwaysInScope } from '../../load/scope-names.js';
 import { returned, sourceOf, TestSandbox } from './sandbox.fixture.js';
 
 let sandbox: TestSandbox;
@@ -133,7 +133,7 @@ describe('functions of a script', () => {
     };
     expect(value).toContain('JSON');
     const hooksOnly = ['print', 'cancel', 'hide'];
-    expect(value?.filter((name) => !isAlwaysInScope(name))).toEqual(hooksOnly);
+    expect(value?.filter((name) => !alwaysInScope.has(name))).toEqual(hooksOnly);
   });
 
   test('[HOK5] `cancel` ends the script, and no catch or finally sees it', async () => {
