@@ -1,10 +1,9 @@
 import { printedCollection } from '@really/protocol';
 import type { LayoutIndex } from '../../store/collection-layout.js';
 import { referencePaths } from '../deletion-effects.js';
-import type { Lookup, LookupUse, ReadLookups } from '../lookups/lookup.js';
+import type { LookupUse, ReadLookups } from '../lookups/lookup.js';
 import type {
   Access,
-  CalculatedField,
   Field,
   FieldRule,
   FieldRules,
@@ -39,7 +38,7 @@ import type {
 import type { ModelLinks } from './link-models.js';
 import { hidesOf } from './script-reads.js';
 
-export interface BuildOptions {
+interface BuildOptions {
   readonly mode: 'development' | 'production';
   readonly limits: ModelLimits;
   /** Default number of revisions kept; `undefined`: the store's own default. */
@@ -49,10 +48,8 @@ export interface BuildOptions {
   readonly readLookups: ReadLookups;
 }
 
-/** What the scripts and fields of a model refer to. */
-interface Context {
-  readonly links: ModelLinks;
-  readonly lookups: ReadonlyMap<string, Lookup>;
+interface Context extends BuildOptions {
+  readonly draft: ModelDraft;
 }
 
 /** Builds a model from a draft without problems, whose scripts are compiled. */
@@ -61,14 +58,13 @@ export function buildModel(
   order: readonly CalculatedDraft[],
   options: BuildOptions,
 ): Model {
-  const { lookups } = draft.lookups;
-  const context: Context = { links: options.links, lookups };
+  const context = { ...options, draft };
   const fields = buildFields(draft.fields, context);
-  const access = buildAccess(draft, options, context);
-  const fieldRules = buildFieldRules(draft, options, context);
+  const access = buildAccess(context);
+  const fieldRules = buildFieldRules(context);
   // Everything that an older version calculated is recalculated.
   const currentFrom = order.length > 0 ? draft.version : (draft.evolutions.at(-1)?.to ?? 1);
-  const history = options.history;
+  const { history } = options;
   const unsaid = history === undefined ? {} : { history };
   return {
     names: draft.names,
@@ -78,12 +74,12 @@ export function buildModel(
     currentFrom,
     fields,
     fieldSets: new Map([...draft.fieldSets].map(([name, list]) => [name, setOf(fields, list)])),
-    lookups,
+    lookups: draft.lookups.lookups,
     readLookups: options.readLookups,
     access,
     fieldRules,
-    hooks: buildHooks(draft, context),
-    rooms: buildRooms(draft, context),
+    hooks: buildHooks(context),
+    rooms: buildRooms(context),
     hides: hiddenBy(draft, fieldRules),
     evolutions: draft.evolutions.map(({ to, slot }) => ({ to, script: ready(slot, context) })),
     layout: {
@@ -98,7 +94,9 @@ export function buildModel(
       retention: Object.keys(draft.retention).length > 0 ? draft.retention : unsaid,
     },
     onParentDeleted: draft.onParentDeleted,
-    calculated: order.map(({ name }) => fields.get(name)).filter(isCalculated),
+    calculated: order
+      .map(({ name }) => fields.get(name))
+      .filter((field) => field?.type === 'Calculated'),
     limits: options.limits,
     onScriptFailure: options.onScriptFailure,
   };
@@ -109,17 +107,13 @@ function setOf(fields: ReadonlyMap<string, Field>, list: readonly { name: string
   return [...fields.keys()].filter((name) => named.has(name));
 }
 
-function buildRooms({ rooms }: ModelDraft, context: Context): RoomModel {
-  const { presence, events } = rooms;
-  const named = events && [...events].map(([name, fields]) => [name, buildFields(fields, context)]);
+function buildRooms(context: Context): RoomModel {
+  const { presence, events } = context.draft.rooms;
   return {
     presence: presence && buildFields(presence, context),
-    events: named && new Map(named as [string, Map<string, Field>][]),
+    events:
+      events && new Map([...events].map(([name, fields]) => [name, buildFields(fields, context)])),
   };
-}
-
-function isCalculated(field: Field | undefined): field is CalculatedField {
-  return field?.type === 'Calculated';
 }
 
 function buildFields(
@@ -164,61 +158,50 @@ function buildDefault(draft: DefaultDraft, context: Context): Script {
 }
 
 /** The compiled script of a slot. A missing one is a bug: models with problems are not built. */
-function ready({ script, draft }: ScriptSlot, { lookups }: Context): Script {
+function ready({ script, draft }: ScriptSlot, context: Context): Script {
   if (script === undefined) throw new Error(`${draft.where} was not compiled`);
   if (draft.lookups === undefined) return script;
   const uses = [...draft.lookups].flatMap(([name, members]): LookupUse[] => {
-    const lookup = lookups.get(name);
+    const lookup = context.draft.lookups.lookups.get(name);
     return lookup === undefined ? [] : [{ lookup, members }];
   });
   return { ...script, lookups: uses };
 }
 
-function buildAccess(draft: ModelDraft, options: BuildOptions, context: Context): Access {
-  if (draft.access === undefined) return unspokenAccess(options.mode);
+function buildAccess(context: Context): Access {
+  const { access, yaml } = context.draft;
+  if (access === undefined) return unspokenAccess(context.mode);
   const rules: Partial<Record<AccessRight, Rule>> = {};
   for (const right of accessRights) {
-    const slot = draft.access.rules[right];
-    const what = slot ? right : `${right}, which \`access\` leaves out,`;
-    if (slot) rules[right] = buildRule(slot, what, { draft, options, context });
+    const slot = access.rules[right];
+    if (slot) rules[right] = buildRule(slot, right, context);
     else if (isRefusedUnsaid(right)) {
-      const name = nameOf(what, draft.yaml.file.path, { draft, options });
-      rules[right] = { ...constantRule(false), name };
+      const what = `${right}, which \`access\` leaves out,`;
+      rules[right] = { ...constantRule(false), name: nameOf(what, yaml.file.path, context) };
     }
   }
-  return spokenAccess(rules, draft.access.hidden);
+  return spokenAccess(rules, access.hidden);
 }
 
-interface RuleOrigin {
-  readonly draft: ModelDraft;
-  readonly options: BuildOptions;
-  readonly context: Context;
-}
-
-function buildRule(slot: ScriptSlot, what: string, origin: RuleOrigin): Rule {
-  const { onScriptFailure, readLookups } = origin.options;
-  const rule = scriptRule(ready(slot, origin.context), onScriptFailure, readLookups);
-  return { ...rule, name: nameOf(what, slot.draft.where, origin) };
+function buildRule(slot: ScriptSlot, what: string, context: Context): Rule {
+  const { onScriptFailure, readLookups } = context;
+  const rule = scriptRule(ready(slot, context), onScriptFailure, readLookups);
+  return { ...rule, name: nameOf(what, slot.draft.where, context) };
 }
 
 /** In production refusals are not logged. */
-function nameOf(
-  what: string,
-  at: string,
-  { draft, options }: Pick<RuleOrigin, 'draft' | 'options'>,
-): RuleName | undefined {
-  if (options.mode === 'production') return undefined;
+function nameOf(what: string, at: string, { draft, mode }: Context): RuleName | undefined {
+  if (mode === 'production') return undefined;
   return { rule: `${what} of ${printedCollection(draft.names)}`, at };
 }
 
 /** Rules that allow everything are left out. */
-function buildFieldRules(draft: ModelDraft, options: BuildOptions, context: Context): FieldRules {
-  const withAccess = [...draftsIn(draft.fields)];
+function buildFieldRules(context: Context): FieldRules {
+  const withAccess = [...draftsIn(context.draft.fields)];
   const rulesFor = (right: keyof FieldRules): FieldRule[] =>
     withAccess.flatMap(({ path, access }) => {
       const slot = access[right];
-      const what = `${right} of the field ${path}`;
-      const rule = slot && buildRule(slot, what, { draft, options, context });
+      const rule = slot && buildRule(slot, `${right} of the field ${path}`, context);
       return rule === undefined || rule.constant === true ? [] : [{ path, rule }];
     });
   return { read: rulesFor('read'), create: rulesFor('create'), update: rulesFor('update') };
@@ -241,9 +224,9 @@ function hiddenBy({ hooks }: ModelDraft, { read }: FieldRules): ReadonlySet<stri
   return byHook === 'any' ? byHook : new Set([...byHook, ...read.map(({ path }) => path)]);
 }
 
-function buildHooks({ hooks }: ModelDraft, context: Context): Hooks {
-  const entries = Object.entries(hooks).map(([name, slot]) => [name, ready(slot, context)]);
-  return Object.fromEntries(entries) as Hooks;
+function buildHooks(context: Context): Hooks {
+  const slots = Object.entries(context.draft.hooks);
+  return Object.fromEntries(slots.map(([name, slot]) => [name, ready(slot, context)]));
 }
 
 function* indexesOf(fields: ReadonlyMap<string, Field>, path: string): Generator<LayoutIndex> {
