@@ -7,12 +7,12 @@ import type { FoundModel } from './walk-models.js';
 export class ModelLinks {
   /** The models that could be read completely. */
   readonly #drafts: ReadonlyMap<string, ModelDraft>;
-  readonly #found: readonly FoundModel[];
+  readonly #known: readonly FoundModel['names'][];
 
   constructor(drafts: readonly ModelDraft[], found: readonly FoundModel[]) {
     const sound = drafts.filter(({ yaml }) => yaml.isSound);
-    this.#drafts = new Map(sound.map((draft) => [keyOf(draft), draft]));
-    this.#found = found;
+    this.#drafts = new Map(sound.map((draft) => [draft.names.join('/'), draft]));
+    this.#known = found.map(({ names }) => names);
   }
 
   /** Reports names in a model that do not exist. */
@@ -46,26 +46,19 @@ export class ModelLinks {
     }
   }
 
-  #checkReference(draft: ModelDraft, field: Extract<FieldDraft, { type: 'reference' }>): void {
-    const key = field.collection.join('/');
-    const target = this.#drafts.get(key);
-    if (target === undefined) {
-      // Its model is too broken, which is reported elsewhere.
-      if (this.#found.some((model) => keyOf(model) === key)) return;
-      this.#refuseTarget(draft, field);
-      return;
-    }
-    const sets = [...target.fieldSets.keys()].map((name) => `@${name}`);
-    for (const mention of field.shows)
-      checkNameReference(draft, target, mention, sets, quoted(key));
-  }
-
-  #refuseTarget(
+  #checkReference(
     draft: ModelDraft,
-    { collection, collectionOffset }: Extract<FieldDraft, { type: 'reference' }>,
+    { collection, collectionOffset, shows }: Extract<FieldDraft, { type: 'reference' }>,
   ): void {
-    const known = this.#found.map(({ names }) => names);
-    draft.yaml.problem(collectionOffset, noCollection(collection, known));
+    const key = collection.join('/');
+    const target = this.#drafts.get(key);
+    if (target !== undefined) {
+      const sets = [...target.fieldSets.keys()].map((name) => `@${name}`);
+      for (const mention of shows) checkNameReference(draft, target, mention, sets, quoted(key));
+    } else if (!this.#known.some((names) => names.join('/') === key)) {
+      // One that is there has a model that is too broken, which is reported elsewhere.
+      draft.yaml.problem(collectionOffset, noCollection(collection, this.#known));
+    }
   }
 }
 
@@ -89,22 +82,10 @@ function checkNameReference(
   sets: readonly string[],
   where: string,
 ): void {
-  if (
-    !target.yaml.isSound ||
-    target.fields.has(name) ||
-    target.brokenFields.has(name) ||
-    sets.includes(name)
-  )
-    return;
   const known = [...new Set([...target.fields.keys(), ...target.brokenFields]), ...sets];
-  draft.yaml.problem(
-    offset,
-    `unknown field ${quoted(name)} of ${where}; ${expectedNames(name, known)}`,
-  );
-}
-
-function keyOf({ names }: { readonly names: readonly string[] }): string {
-  return names.join('/');
+  if (!target.yaml.isSound || known.includes(name)) return;
+  const expected = expectedNames(name, known);
+  draft.yaml.problem(offset, `unknown field ${quoted(name)} of ${where}; ${expected}`);
 }
 
 /** Calculated fields in order of their dependencies. A cycle is a problem, reported once, with all its fields. */

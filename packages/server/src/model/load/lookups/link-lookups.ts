@@ -6,21 +6,16 @@ import type { FoundModel } from '../walk-models.js';
 import type { PlacedInsertion } from './parse-template.js';
 import type { LookupDraft } from './read-lookups.js';
 
-/** What is known of the objects that a lookup can find: their collection, or nothing. */
-export type LookupTarget =
-  | { readonly kind: 'collection'; readonly names: readonly string[] }
-  | { readonly kind: 'any' };
-
 type FieldPath = { readonly field: FieldDraft } | 'unknown' | 'inside';
 
 /** Checks which collections the lookups of an app can reach, when all models were read (rule LKP6). */
 export class LookupLinks {
   readonly #drafts: ReadonlyMap<string, ModelDraft>;
-  readonly #found: readonly FoundModel[];
+  readonly #known: readonly FoundModel['names'][];
 
   constructor(drafts: readonly ModelDraft[], found: readonly FoundModel[]) {
     this.#drafts = new Map(drafts.map((draft) => [draft.names.join('/'), draft]));
-    this.#found = found;
+    this.#known = found.map(({ names }) => names);
   }
 
   /** Reports what no lookup of this model can ever find. */
@@ -34,55 +29,44 @@ export class LookupLinks {
 
   /** The model whose objects a lookup finds, if that is known and could be read. */
   model(draft: ModelDraft, name: string): ModelDraft | undefined {
-    const target = this.target(draft, name);
-    return target.kind === 'any' ? undefined : this.#drafts.get(target.names.join('/'));
+    const target = this.#target(draft, name);
+    return target && this.#drafts.get(target.join('/'));
   }
 
-  target(draft: ModelDraft, name: string): LookupTarget {
+  /** The collection of the objects that a lookup can find, if that is known. */
+  #target(draft: ModelDraft, name: string): readonly string[] | undefined {
     const ancestor = name === 'parent' ? draft.names.at(-2) : name.split('.')[1];
     if (name === 'parent' || name.startsWith('parents.')) {
       const length = draft.names.lastIndexOf(ancestor ?? '', draft.names.length - 2) + 1;
-      return { kind: 'collection', names: draft.names.slice(0, length) };
+      return draft.names.slice(0, length);
     }
     const lookup = draft.lookups.declared.get(name);
     // One with a problem may be part of a cycle.
-    if (!lookup || !draft.lookups.lookups.has(name)) return { kind: 'any' };
+    if (!lookup || !draft.lookups.lookups.has(name)) return undefined;
     const { start } = lookup.template;
-    if (start === undefined) return { kind: 'collection', names: lookup.names };
+    if (start === undefined) return lookup.names;
     const names = this.#collectionOf(draft, start);
-    return names === undefined
-      ? { kind: 'any' }
-      : { kind: 'collection', names: [...names, ...lookup.names] };
+    return names && [...names, ...lookup.names];
   }
 
   /** The collection of the R that is inserted at the beginning. */
   #collectionOf(draft: ModelDraft, insertion: Insertion): readonly string[] | undefined {
-    const owner =
-      insertion.kind === 'obj'
-        ? draft
-        : insertion.kind === 'lookup'
-          ? this.model(draft, insertion.name)
-          : undefined;
-    if (owner === undefined || !('path' in insertion)) return undefined;
-    const found = fieldAt(owner, insertion.path);
-    return typeof found === 'object' && found.field.type === 'reference'
-      ? found.field.collection
-      : undefined;
+    if (insertion.kind !== 'obj' && insertion.kind !== 'lookup') return undefined;
+    const owner = insertion.kind === 'obj' ? draft : this.model(draft, insertion.name);
+    const found = owner && fieldAt(owner, insertion.path);
+    if (typeof found !== 'object' || found.field.type !== 'reference') return undefined;
+    return found.field.collection;
   }
 
-  #checkTarget(draft: ModelDraft, lookup: LookupDraft): void {
-    const target = this.target(draft, lookup.name);
-    const known = this.#found.map(({ names }) => names);
-    const isThere =
-      target.kind === 'collection'
-        ? known.some((names) => names.join('/') === target.names.join('/'))
-        : known.some((names) => names.join('/').endsWith(lookup.names.join('/')));
+  #checkTarget(draft: ModelDraft, { name, names, offset }: LookupDraft): void {
+    const target = this.#target(draft, name);
+    const known = this.#known.map((collection) => collection.join('/'));
+    const isThere = target
+      ? known.includes(target.join('/'))
+      : known.some((collection) => collection.endsWith(names.join('/')));
     if (isThere) return;
-    const names = target.kind === 'collection' ? target.names : lookup.names;
-    draft.yaml.problem(
-      lookup.offset,
-      `the lookup ${quoted(lookup.name)}: ${noCollection(names, known)}`,
-    );
+    const problem = noCollection(target ?? names, this.#known);
+    draft.yaml.problem(offset, `the lookup ${quoted(name)}: ${problem}`);
   }
 
   #checkInsertion(draft: ModelDraft, lookup: LookupDraft, placed: PlacedInsertion): void {
@@ -94,13 +78,11 @@ export class LookupLinks {
   #insertionProblem(draft: ModelDraft, { insertion, place }: PlacedInsertion): string | undefined {
     switch (insertion.kind) {
       case 'ids':
-        return place === 'start'
-          ? 'it begins with an id; expected `/` and a collection'
-          : undefined;
+        if (place === 'id') return undefined;
+        return 'it begins with an id; expected `/` and a collection';
       case 'auth':
-        return place === 'id' && insertion.path[0] === '_r'
-          ? '`{auth._r}` is a whole address; expected it at the beginning'
-          : undefined;
+        if (place === 'start' || insertion.path[0] !== '_r') return undefined;
+        return '`{auth._r}` is a whole address; expected it at the beginning';
       case 'obj':
         return fieldProblem(draft, insertion.path, place, '`obj`');
       case 'lookup': {
@@ -121,9 +103,8 @@ function fieldProblem(
   owner: string,
 ): string | undefined {
   if (path.length === 1 && path[0] === '_r') {
-    return place === 'id'
-      ? `\`_r\` of ${owner} is a whole address; expected it at the beginning`
-      : undefined;
+    if (place === 'start') return undefined;
+    return `\`_r\` of ${owner} is a whole address; expected it at the beginning`;
   }
   const found = fieldAt(model, path);
   const name = path.join('.');
