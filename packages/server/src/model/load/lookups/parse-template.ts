@@ -2,7 +2,7 @@ import { isId, isSystemName } from '@really/protocol';
 import type { Insertion, LookupTemplate } from '../../lookups/lookup.js';
 import { listed, quoted } from '../expected-names.js';
 
-/** An inserted value, with its position in the text. */
+/** An inserted value, with its position in the file. */
 export interface PlacedInsertion {
   readonly insertion: Insertion;
   readonly offset: number;
@@ -17,34 +17,35 @@ export interface ParsedTemplate {
   readonly names: readonly string[];
 }
 
-export type OnProblem = (offset: number, message: string) => void;
+/** Where the text of a template stands. Offsets are in the file. */
+interface TemplateSource {
+  /** Of the character at this index of the text. */
+  readonly offsetOf: (index: number) => number;
+  readonly onProblem: (offset: number, message: string) => void;
+}
 
 const insertable =
   'expected `{ids.<collection>}`, `{auth.uid}`, `{auth._r}`, `{auth.data.<member>}`, `{obj.<field>}` or `{<lookup>.<member>}`';
 
-/**
- * Parses the template of a lookup in a model at this path (rule LKP1): `undefined` if it has a problem, which is
- * reported with its offset in the text.
- */
+/** Parses the template of a lookup in a model at this path (rule LKP1): `undefined` if it has a problem, which is reported. */
 export function parseTemplate(
   text: string,
   path: readonly string[],
-  onProblem: OnProblem,
+  source: TemplateSource,
 ): ParsedTemplate | undefined {
-  const parser = new TemplateParser(path, onProblem);
-  return parser.parse(text);
+  return new TemplateParser(path, source).parse(text);
 }
 
 class TemplateParser {
   readonly #path: readonly string[];
-  readonly #onProblem: OnProblem;
+  readonly #source: TemplateSource;
   readonly #insertions: PlacedInsertion[] = [];
   readonly #names: string[] = [];
   #isSound = true;
 
-  constructor(path: readonly string[], onProblem: OnProblem) {
+  constructor(path: readonly string[], source: TemplateSource) {
     this.#path = path;
-    this.#onProblem = onProblem;
+    this.#source = source;
   }
 
   parse(text: string): ParsedTemplate | undefined {
@@ -108,7 +109,9 @@ class TemplateParser {
       return this.#refuse(offset, `${quoted(piece)} is no single value in braces; ${insertable}`);
     }
     const insertion = this.#meaning(inner.split('.'), piece, offset);
-    if (insertion !== undefined) this.#insertions.push({ insertion, offset, place });
+    if (insertion !== undefined) {
+      this.#insertions.push({ insertion, offset: this.#source.offsetOf(offset), place });
+    }
     return insertion;
   }
 
@@ -125,7 +128,7 @@ class TemplateParser {
       case 'ids':
         return this.#ids(path, piece, offset);
       case 'auth':
-        if ((path.length === 1 && (member === 'uid' || member === '_r')) || isData(path)) {
+        if (path.length === 1 ? member === 'uid' || member === '_r' : member === 'data') {
           return { kind: 'auth', path };
         }
         return this.#refuse(
@@ -135,7 +138,7 @@ class TemplateParser {
       case 'obj':
         return { kind: 'obj', path };
       case 'parents': {
-        const [, ...members] = path;
+        const members = path.slice(1);
         if (members.length > 0) return { kind: 'lookup', name: `parents.${member}`, path: members };
         return this.#refuse(
           offset,
@@ -166,10 +169,6 @@ class TemplateParser {
 
   #refuse(offset: number, message: string): undefined {
     this.#isSound = false;
-    this.#onProblem(offset, message);
+    this.#source.onProblem(this.#source.offsetOf(offset), message);
   }
-}
-
-function isData(path: readonly string[]): boolean {
-  return path.length > 1 && path[0] === 'data';
 }

@@ -2,7 +2,7 @@ import { isScalar } from 'yaml';
 import type { Insertion, Lookup, LookupReach } from '../../lookups/lookup.js';
 import { insertionsOf } from '../../lookups/template-reads.js';
 import { expectedNames, quoted } from '../expected-names.js';
-import { describe, type ModelYaml, type YamlEntry } from '../model-yaml.js';
+import type { ModelYaml, YamlEntry } from '../model-yaml.js';
 import { scalarOffset } from '../scalar-offset.js';
 import { alwaysInScope, isVariableName } from '../scope-names.js';
 import { type ParsedTemplate, parseTemplate } from './parse-template.js';
@@ -55,7 +55,7 @@ export function readLookups(
     if (parsed === undefined || problem !== undefined) broken.add(entry.name);
     else declared.set(entry.name, { ...parsed, name: entry.name, offset: entry.offset });
   }
-  const lookups = new LookupLinker(yaml, path, { declared, broken }).link();
+  const lookups = new LookupLinker(yaml, path, declared, broken).link();
   return { declared, lookups, broken };
 }
 
@@ -73,25 +73,18 @@ function readTemplate(
   path: readonly string[],
 ): ParsedTemplate | undefined {
   if (!isScalar(node) || typeof node.value !== 'string' || node.value.trim() === '') {
-    yaml.problem(
+    return yaml.unexpected(
       node,
-      `the lookup ${quoted(name)} is ${describe(node)}; expected the address of an object, such as \`/projects/{ids.projects}\`, or in quotes where it begins with a brace: \`"{obj.owner}"\``,
+      `the lookup ${quoted(name)}`,
+      'the address of an object, such as `/projects/{ids.projects}`, or in quotes where it begins with a brace: `"{obj.owner}"`',
     );
-    return undefined;
   }
-  const placeOf = (offset: number) => scalarOffset(yaml.file.text, node, offset);
-  const parsed = parseTemplate(node.value, path, (offset, message) => {
-    yaml.problem(placeOf(offset), `the lookup ${quoted(name)}: ${message}`);
+  return parseTemplate(node.value, path, {
+    offsetOf: (index) => scalarOffset(yaml.file.text, node, index),
+    onProblem: (offset, message) => {
+      yaml.problem(offset, `the lookup ${quoted(name)}: ${message}`);
+    },
   });
-  return (
-    parsed && {
-      ...parsed,
-      insertions: parsed.insertions.map((placed) => ({
-        ...placed,
-        offset: placeOf(placed.offset),
-      })),
-    }
-  );
 }
 
 /** Finds out which lookups use which, in which order. */
@@ -105,12 +98,13 @@ class LookupLinker {
   constructor(
     yaml: ModelYaml,
     path: readonly string[],
-    drafts: { declared: ReadonlyMap<string, LookupDraft>; broken: Set<string> },
+    declared: ReadonlyMap<string, LookupDraft>,
+    broken: Set<string>,
   ) {
     this.#yaml = yaml;
     this.#path = path;
-    this.#declared = drafts.declared;
-    this.#broken = drafts.broken;
+    this.#declared = declared;
+    this.#broken = broken;
   }
 
   link(): ReadonlyMap<string, Lookup> {
@@ -127,7 +121,7 @@ class LookupLinker {
     const used = new Map<string, Lookup>();
     for (const { insertion } of draft.insertions) {
       if (insertion.kind !== 'lookup') continue;
-      const other = this.#other(draft, insertion, [...above, draft.name]);
+      const other = this.#other(draft, insertion.name, [...above, draft.name]);
       if (other === undefined) return undefined;
       for (const lookup of [...other.needs, other]) used.set(lookup.name, lookup);
     }
@@ -138,39 +132,28 @@ class LookupLinker {
       needs,
       reach: reachOf(insertionsOf(draft.template), needs, this.#path.length - 1),
     };
-    if (stepsOf(lookup) > mostSteps) {
-      return this.#refuse(
-        draft,
-        `uses others by way of others, ${stepsOf(lookup)} steps deep; expected at most ${mostSteps}`,
-      );
+    const steps = stepsOf(lookup);
+    if (steps > mostSteps) {
+      const message = `uses others by way of others, ${steps} steps deep; expected at most ${mostSteps}`;
+      return this.#refuse(draft, message);
     }
     this.#linked.set(draft.name, lookup);
     return lookup;
   }
 
-  #other(
-    draft: LookupDraft,
-    { name }: Extract<Insertion, { kind: 'lookup' }>,
-    above: readonly string[],
-  ): Lookup | undefined {
-    const known = this.#linked.get(name);
-    if (known !== undefined) return known;
+  /** The lookup of this name, which the template of `draft` uses. */
+  #other(draft: LookupDraft, name: string, above: readonly string[]): Lookup | undefined {
     const other = this.#declared.get(name);
-    if (other !== undefined) {
-      const linked = this.#link(other, above);
-      if (linked === undefined) this.#broken.add(draft.name);
-      return linked;
-    }
-    if (this.#broken.has(name)) {
+    const linked = other ? this.#link(other, above) : this.#linked.get(name);
+    if (linked !== undefined) return linked;
+    if (other !== undefined || this.#broken.has(name)) {
       this.#broken.add(draft.name);
       return undefined;
     }
-    const names = [...new Set([...this.#declared.keys(), ...this.#linked.keys()])];
-    const inScope = names.filter((candidate) => candidate !== draft.name);
-    return this.#refuse(
-      draft,
-      `there is no lookup ${quoted(name)}; ${expectedNames(name, inScope)}`,
-    );
+    const names = new Set([...this.#declared.keys(), ...this.#linked.keys()]);
+    names.delete(draft.name);
+    const expected = expectedNames(name, [...names]);
+    return this.#refuse(draft, `there is no lookup ${quoted(name)}; ${expected}`);
   }
 
   #refuseCycle(draft: LookupDraft, above: readonly string[]): undefined {
@@ -191,13 +174,9 @@ class LookupLinker {
 /** `parent` and `parents.<collection>`, which need no declaration. */
 function parentLookups(path: readonly string[]): Lookup[] {
   const ancestors = path.slice(0, -1).map((name, index): Lookup => {
-    const steps = path
-      .slice(0, index + 1)
-      .flatMap((step, at) => [step, { kind: 'ids' as const, index: at }]);
-    const text = path
-      .slice(0, index + 1)
-      .map((step) => `/${step}/{ids.${step}}`)
-      .join('');
+    const names = path.slice(0, index + 1);
+    const steps = names.flatMap((step, at) => [step, { kind: 'ids' as const, index: at }]);
+    const text = names.map((step) => `/${step}/{ids.${step}}`).join('');
     const template = { text, start: undefined, steps };
     return { name: `parents.${name}`, template, needs: [], reach: 'collection' };
   });
