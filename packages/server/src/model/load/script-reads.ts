@@ -12,7 +12,7 @@ import { isNode, mentions } from '../script/auth-reads.js';
 import { memberName } from '../script/members.js';
 
 /** A member that the script reads: `obj.house.size` is `['house', 'size']` of `obj`. */
-export interface MemberRead {
+interface MemberRead {
   readonly owner: string;
   readonly path: readonly string[];
   /** Its offset in the source. */
@@ -20,7 +20,7 @@ export interface MemberRead {
 }
 
 /** A literal text as an argument of a call: `hide("age")`, `fields.includes("age")`. */
-export interface TextArgument {
+interface TextArgument {
   /** `hide`, `fields.includes`. */
   readonly callee: string;
   readonly text: string;
@@ -41,8 +41,17 @@ export interface ScriptReads {
 
 export function readsOf(tree: Node): ScriptReads {
   const walk = new Walk();
-  walk.run(tree);
+  for (const node of nodesOf(tree)) walk.note(node);
   return walk.reads();
+}
+
+/** A tree and what is in it. An explicit stack instead of recursion: a script may be nested deeply. */
+export function* nodesOf(tree: Node): Generator<Node> {
+  const waiting: Node[] = [tree];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    yield node;
+    waiting.push(...childrenOf(node));
+  }
 }
 
 /** The fields that a pre-get may hide: the literal arguments of `hide`, or `any` if one is computed. */
@@ -51,24 +60,21 @@ export function hidesOf(tree: Node): ReadonlySet<string> | 'any' {
   if (mentions(tree, new Set())) return 'any';
   const hidden = new Set<string>();
   const spelledOut = new Set<Node>();
-  const waiting: Node[] = [tree];
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    if (node.type === 'ThisExpression') return 'any';
-    if (node.type === 'Identifier' && (node as Identifier).name === 'hide') {
-      if (!spelledOut.has(node)) return 'any';
-    }
-    if (node.type === 'CallExpression') {
-      const { callee, arguments: given } = node as CallExpression;
-      const names = given.map((argument) => (argument.type === 'Literal' ? argument.value : null));
-      if (callee.type === 'Identifier' && callee.name === 'hide') {
-        if (!names.every((name) => typeof name === 'string')) return 'any';
-        for (const name of names) hidden.add(name);
-        spelledOut.add(callee);
-      }
-    }
-    waiting.push(...childrenOf(node));
+  for (const node of nodesOf(tree)) {
+    if (node.type === 'ThisExpression' || (isHide(node) && !spelledOut.has(node))) return 'any';
+    if (node.type !== 'CallExpression') continue;
+    const { callee, arguments: given } = node as CallExpression;
+    if (!isHide(callee)) continue;
+    const names = given.map((argument) => (argument.type === 'Literal' ? argument.value : null));
+    if (!names.every((name) => typeof name === 'string')) return 'any';
+    for (const name of names) hidden.add(name);
+    spelledOut.add(callee);
   }
   return hidden;
+}
+
+function isHide(node: Node): boolean {
+  return node.type === 'Identifier' && (node as Identifier).name === 'hide';
 }
 
 class Walk {
@@ -79,38 +85,30 @@ class Walk {
   readonly #texts: TextArgument[] = [];
   #isOpaque = false;
 
-  /** An explicit stack instead of recursion: a script may be nested deeply. */
-  run(tree: Node): void {
-    const waiting: Node[] = [tree];
-    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-      this.#note(node);
-      waiting.push(...childrenOf(node));
-    }
-  }
-
   reads(): ScriptReads {
     if (this.#isOpaque) return { names: new Map(), members: [], texts: [] };
     const isFree = (name: string) => !this.#declared.has(name);
     const names = new Map<string, number>();
-    for (const { name, start } of inOrder(this.#references, ({ start }) => start)) {
+    for (const { name, start } of this.#references.sort((a, b) => a.start - b.start)) {
       if (isFree(name) && !names.has(name)) names.set(name, start);
     }
     const members = this.#members.filter(
       ({ owner, path: [name = ''] }) => isFree(owner) && !this.#given.has(`${owner}.${name}`),
     );
     const texts = this.#texts.filter(({ callee }) => isFree(callee.split('.')[0] ?? ''));
-    const byOffset = ({ offset }: { readonly offset: number }) => offset;
-    return { names, members: inOrder(members, byOffset), texts: inOrder(texts, byOffset) };
+    return { names, members: members.sort(byOffset), texts: texts.sort(byOffset) };
   }
 
-  #note(node: Node): void {
+  note(node: Node): void {
     switch (node.type) {
       case 'Identifier':
         this.#references.push(node as Identifier);
         return;
-      case 'MemberExpression':
-        this.#member(node as MemberExpression);
+      case 'MemberExpression': {
+        const read = memberRead(node as MemberExpression);
+        if (read !== undefined) this.#members.push(read);
         return;
+      }
       case 'CallExpression':
         this.#call(node as CallExpression);
         return;
@@ -128,11 +126,6 @@ class Walk {
     }
   }
 
-  #member(node: MemberExpression): void {
-    const read = memberRead(node);
-    if (read !== undefined) this.#members.push(read);
-  }
-
   #call({ callee, arguments: given }: CallExpression): void {
     const called = calleeName(callee);
     if (called === undefined) return;
@@ -147,8 +140,7 @@ class Walk {
     this.#declare(id);
     if (id.type !== 'ObjectPattern' || init?.type !== 'Identifier') return;
     for (const property of id.properties) {
-      if (property.type !== 'Property') continue;
-      const name = keyName(property);
+      const name = property.type === 'Property' ? keyName(property) : undefined;
       if (name === undefined) continue;
       this.#members.push({ owner: init.name, path: [name], offset: property.start });
     }
@@ -227,13 +219,9 @@ function memberRead(node: MemberExpression): MemberRead | undefined {
     path.unshift(name);
     inner = (inner as MemberExpression).object;
   }
-  const owner =
-    inner.type === 'ThisExpression'
-      ? 'this'
-      : inner.type === 'Identifier'
-        ? (inner as Identifier).name
-        : undefined;
-  return owner === undefined ? undefined : { owner, path, offset: node.start };
+  if (inner.type === 'ThisExpression') return { owner: 'this', path, offset: node.start };
+  if (inner.type !== 'Identifier') return undefined;
+  return { owner: (inner as Identifier).name, path, offset: node.start };
 }
 
 function calleeName(callee: Node): string | undefined {
@@ -249,6 +237,6 @@ function keyName({ key, computed }: Pick<Property, 'key' | 'computed'>): string 
   return key.type === 'Literal' ? String(key.value) : undefined;
 }
 
-function inOrder<T>(list: readonly T[], offsetOf: (item: T) => number): T[] {
-  return list.toSorted((a, b) => offsetOf(a) - offsetOf(b));
+function byOffset(a: { readonly offset: number }, b: { readonly offset: number }): number {
+  return a.offset - b.offset;
 }

@@ -1,15 +1,25 @@
 import { isObjectMember } from '../script/members.js';
-import type { FieldDraft, ScriptSlot } from './draft.js';
+import type { FieldDraft, ModelDraft, ScriptSlot } from './draft.js';
 import { listed, quoted } from './expected-names.js';
 
 /** The position of a name: exact if the script has a file of its own. */
 export function placeIn({ draft, file }: ScriptSlot, offset: number): string {
-  if (draft.kind !== 'body') return draft.where;
-  const { line, column } = file.placeOf(offset);
-  return `${file.path}:${line}:${column}`;
+  return draft.kind === 'body' ? file.where(offset) : draft.where;
 }
 
-export function strangerInside(
+/** The warning about a member of an object that its model does not have. */
+export function strangerIn(
+  model: ModelDraft,
+  owner: string,
+  [name, ...inner]: readonly string[],
+): string | undefined {
+  // Members of every object, such as `hasOwnProperty`.
+  if (name === undefined || isObjectMember(name)) return undefined;
+  const known = [...model.fields.keys(), '_r', '_rev'];
+  return stranger(owner, name, known) ?? strangerInside(model.fields.get(name), owner, inner);
+}
+
+function strangerInside(
   field: FieldDraft | undefined,
   owner: string,
   [name, ...inner]: readonly string[],

@@ -1,4 +1,4 @@
-import type { Field, Model, ModelLimits, ModelSet } from '../model.js';
+import type { Field, ModelLimits, ModelSet } from '../model.js';
 import { isObjectMember } from '../script/members.js';
 import { TypeCheck } from '../validation/check-types.js';
 import { deletionWarnings } from './deletions/deletion-warnings.js';
@@ -9,7 +9,7 @@ import { lookupWarnings } from './lookups/lookup-warnings.js';
 import { missingValueWarnings } from './missing-values/missing-values.js';
 import { alwaysInScope } from './scope-names.js';
 import { readsOf, type ScriptReads } from './script-reads.js';
-import { placeIn, stranger, strangerInside } from './warning-texts.js';
+import { placeIn, stranger, strangerIn } from './warning-texts.js';
 
 /** Warnings for the owner of an app about models that load: a line each. */
 export function warningsOf(
@@ -34,7 +34,7 @@ export function warningsOf(
     }
     warnings.push(...missingValueWarnings(draft, lookupLinks), ...staleWarnings(draft));
   }
-  for (const model of models.all()) warnings.push(...defaultWarnings(model, limits));
+  for (const { fields } of models.all()) warnings.push(...defaultWarnings(fields, limits));
   for (const draft of drafts) warnings.push(...deletionWarnings(draft, models));
   return warnings;
 }
@@ -55,10 +55,10 @@ function* readWarnings(draft: ModelDraft, slot: ScriptSlot): Generator<string> {
   if (!scope.includes('auth')) return;
   const reported = new Set<string>();
   for (const { owner, path, offset } of reads.members) {
-    const stranger = scope.includes(owner) ? strangerIn(draft, owner, path) : undefined;
-    if (stranger === undefined || reported.has(stranger)) continue;
-    reported.add(stranger);
-    yield `${placeIn(slot, offset)}: ${stranger}`;
+    const message = scope.includes(owner) ? unknownMember(draft, owner, path) : undefined;
+    if (message === undefined || reported.has(message)) continue;
+    reported.add(message);
+    yield `${placeIn(slot, offset)}: ${message}`;
   }
   yield* unknownFieldTexts(draft, slot, reads);
 }
@@ -92,18 +92,15 @@ function reachableBy(scope: readonly string[]): string {
   return scope.length === 0 ? '' : `; here there is ${listed(scope)}`;
 }
 
-/** The warning about a member that does not exist. */
-function strangerIn(
+function unknownMember(
   draft: ModelDraft,
   owner: string,
-  [name = '', ...inner]: readonly string[],
+  path: readonly string[],
 ): string | undefined {
-  // Members of every object, such as `hasOwnProperty`.
-  if (isObjectMember(name)) return undefined;
-  if (owner === 'auth') return stranger('auth', name, ['uid', 'authType', '_r', 'data', 'admin']);
-  if (!['obj', 'input', 'before', 'after'].includes(owner)) return undefined;
-  const known = [...draft.fields.keys(), '_r', '_rev'];
-  return stranger(owner, name, known) ?? strangerInside(draft.fields.get(name), owner, inner);
+  if (['obj', 'input', 'before', 'after'].includes(owner)) return strangerIn(draft, owner, path);
+  const [name = ''] = path;
+  if (owner !== 'auth' || isObjectMember(name)) return undefined;
+  return stranger('auth', name, ['uid', 'authType', '_r', 'data', 'admin']);
 }
 
 /** Fields named in literal texts. A misspelled field in `hide` is hidden from nobody. */
@@ -138,33 +135,30 @@ function* staleWarnings(draft: ModelDraft): Generator<string> {
   }
 }
 
-function* defaultWarnings(model: Model, limits: ModelLimits): Generator<string> {
-  for (const { where, name, fault } of wrongDefaults(model.fields, limits)) {
-    yield `${where}: the default of ${quoted(name)} is ${fault}: a create that leaves the field out will be refused`;
+/** The fields with a constant default that does not fit: no create that leaves them out can succeed. */
+function* defaultWarnings(
+  fields: ReadonlyMap<string, Field>,
+  limits: ModelLimits,
+): Generator<string> {
+  for (const field of fields.values()) {
+    const fault = defaultFault(field, limits);
+    if (fault !== undefined) {
+      yield `${field.default?.where}: the default of ${quoted(field.name)} is ${fault}: a create that leaves the field out will be refused`;
+    }
+    if (field.type === 'Object') yield* defaultWarnings(field.fields, limits);
+    if (field.type === 'List' && field.items.type === 'Object') {
+      yield* defaultWarnings(field.items.fields, limits);
+    }
   }
 }
 
-/** The fields with a constant default that does not fit: no create that leaves them out can succeed. */
-function* wrongDefaults(
-  fields: ReadonlyMap<string, Field>,
-  limits: ModelLimits,
-): Generator<{ where: string; name: string; fault: string }> {
-  for (const field of fields.values()) {
-    const script = field.default;
-    const value = script?.constant?.value;
-    if (script !== undefined && value !== undefined && value !== null) {
-      const check = new TypeCheck(limits);
-      const stored = check.value(field, value, '');
-      if (stored === undefined || !check.errors.none) {
-        const codes = Object.values(check.errors.toFieldErrors()).flat();
-        const isOfType = codes.length > 0 && codes.every((code) => code === 'value.not.in.enum');
-        const fault = isOfType ? 'not in its `enum`' : `no ${field.type}`;
-        yield { where: script.where, name: field.name, fault };
-      }
-    }
-    if (field.type === 'Object') yield* wrongDefaults(field.fields, limits);
-    if (field.type === 'List' && field.items.type === 'Object') {
-      yield* wrongDefaults(field.items.fields, limits);
-    }
-  }
+function defaultFault(field: Field, limits: ModelLimits): string | undefined {
+  const value = field.default?.constant?.value;
+  if (value === undefined || value === null) return undefined;
+  const check = new TypeCheck(limits);
+  const stored = check.value(field, value, '');
+  if (stored !== undefined && check.errors.none) return undefined;
+  const codes = Object.values(check.errors.toFieldErrors()).flat();
+  const isOfType = codes.length > 0 && codes.every((code) => code === 'value.not.in.enum');
+  return isOfType ? 'not in its `enum`' : `no ${field.type}`;
 }

@@ -1,17 +1,9 @@
-import type {
-  BinaryExpression,
-  Identifier,
-  LogicalExpression,
-  MemberExpression,
-  Node,
-} from 'acorn';
+import type { BinaryExpression, Identifier, MemberExpression, Node } from 'acorn';
 import { scopeName } from '../../lookups/lookup-uses.js';
-import { childrenOf } from '../../script/auth-reads.js';
-import { isObjectMember } from '../../script/members.js';
 import type { ModelDraft, ScriptSlot } from '../draft.js';
 import { quoted } from '../expected-names.js';
-import { readsOf } from '../script-reads.js';
-import { placeIn, stranger, strangerInside } from '../warning-texts.js';
+import { nodesOf, readsOf } from '../script-reads.js';
+import { placeIn, strangerIn } from '../warning-texts.js';
 import type { LookupLinks } from './link-lookups.js';
 
 /** Warnings about the lookups that a script reads (rule LKP6): most likely mistakes. */
@@ -37,15 +29,11 @@ export function* lookupWarnings(
 function* inWarnings(slot: ScriptSlot): Generator<string> {
   for (const node of nodesOf(slot.draft.tree)) {
     if (node.type !== 'BinaryExpression') continue;
-    const { operator, left } = node as BinaryExpression;
+    const { operator, left, right } = node as BinaryExpression;
     const isKey = left.type === 'Literal' && typeof left.value === 'string';
-    if (operator !== 'in' || (isKey && !isListLiteral(node as BinaryExpression))) continue;
+    if (operator !== 'in' || (isKey && right.type !== 'ArrayExpression')) continue;
     yield `${placeIn(slot, node.start)}: \`in\` asks whether a list has an index, or an object a member; \`list.includes(value)\` asks for a value`;
   }
-}
-
-function isListLiteral({ right }: BinaryExpression): boolean {
-  return right.type === 'ArrayExpression';
 }
 
 /** Members that the model of the looked-up object does not have. */
@@ -58,14 +46,10 @@ function* unknownMembers(
   const reported = new Set<string>();
   for (const { owner, path, offset } of readsOf(slot.draft.tree).members) {
     const [first = '', ...rest] = path;
-    const name = owner === 'parents' ? `parents.${first}` : owner;
-    if (!names.has(name)) continue;
-    const [member, ...inner] = owner === 'parents' ? rest : path;
-    const model = links.model(draft, name);
-    if (model === undefined || member === undefined || isObjectMember(member)) continue;
-    const fields = [...model.fields.keys(), '_r', '_rev'];
-    const message =
-      stranger(name, member, fields) ?? strangerInside(model.fields.get(member), name, inner);
+    const isParent = owner === 'parents';
+    const name = isParent ? `parents.${first}` : owner;
+    const model = names.has(name) ? links.model(draft, name) : undefined;
+    const message = model && strangerIn(model, name, isParent ? rest : path);
     if (message === undefined || reported.has(message)) continue;
     reported.add(message);
     yield `${placeIn(slot, offset)}: ${message}`;
@@ -100,21 +84,16 @@ function unguardedReads(tree: Node, names: ReadonlySet<string>): UnguardedRead[]
 /** The lookups whose being there this node asks for. */
 function lookedAt(node: Node, names: ReadonlySet<string>): string[] {
   const parts = node as unknown as Record<string, unknown>;
-  const asked: unknown[] = [];
-  if (node.type === 'LogicalExpression') asked.push((node as LogicalExpression).left);
-  if (node.type === 'ConditionalExpression' || node.type === 'IfStatement') asked.push(parts.test);
-  if (node.type === 'UnaryExpression') asked.push(parts.argument);
-  if (node.type === 'BinaryExpression') asked.push(parts.left, parts.right);
-  return asked.flatMap((part) => {
-    const { type, name } = part as Identifier;
+  const asked = (askingParts[node.type] ?? []).map((part) => parts[part] as Identifier);
+  return asked.flatMap(({ type, name }) => {
     return type === 'Identifier' && names.has(name) ? [name] : [];
   });
 }
 
-function* nodesOf(tree: Node): Generator<Node> {
-  const waiting: Node[] = [tree];
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    yield node;
-    waiting.push(...childrenOf(node));
-  }
-}
+const askingParts: Readonly<Record<string, readonly string[]>> = {
+  LogicalExpression: ['left'],
+  ConditionalExpression: ['test'],
+  IfStatement: ['test'],
+  UnaryExpression: ['argument'],
+  BinaryExpression: ['left', 'right'],
+};

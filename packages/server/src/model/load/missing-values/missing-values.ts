@@ -16,12 +16,15 @@ import { both, type Present, presentIf, type Read, readOf } from './present-valu
 export function* missingValueWarnings(draft: ModelDraft, links: LookupLinks): Generator<string> {
   for (const { slot, field } of rulesOf(draft)) {
     const { tree, source } = slot.draft;
-    const isMissable = (read: Read, present: Present) =>
-      !present.has(read.path.join('.')) &&
-      mayBeMissing(read, { draft, slot, field, links, present });
-    const search = new EqualitySearch(isMissable);
-    search.visit(unchained(tree), new Set(), true);
-    for (const { node, guard } of search.found) {
+    const equalities: Equality[] = [];
+    addEqualities(equalities, unchained(tree), new Set(), true);
+    for (const { node, present } of equalities) {
+      const sides = [node.left, node.right];
+      const reads = sides.map(readOf);
+      const where = { draft, slot, field, links, present };
+      if (!reads.every((read) => read && mayBeMissing(read, where))) continue;
+      // What the token says is the same for all objects.
+      const guard = sides.find((_, index) => reads[index]?.path[0] === 'auth') ?? node.left;
       const text = source.slice(node.start, node.end).replaceAll(/\s+/g, ' ');
       const asked = source.slice(guard.start, guard.end);
       yield `${placeIn(slot, node.start)}: \`${text}\` is true where both are missing; \`${asked} != null && ${text}\` asks for a value`;
@@ -50,6 +53,7 @@ interface Where extends RuleSlot {
 
 function mayBeMissing({ path, isOptional }: Read, where: Where): boolean {
   const { draft, slot, field, links, present } = where;
+  if (present.has(path.join('.'))) return false;
   const [root = '', ...members] = path;
   switch (root) {
     case 'auth':
@@ -84,65 +88,47 @@ function hasValue(field: FieldDraft | undefined): boolean {
   return field?.required === true || field?.default !== undefined;
 }
 
-interface FoundEquality {
-  readonly node: Node;
-  /** The operand to ask for first. */
-  readonly guard: Node;
+interface Equality {
+  readonly node: BinaryExpression;
+  /** What has a value where it counts. */
+  readonly present: Present;
 }
 
-/** Finds the equalities of two values which may both be missing, where their truth makes the whole true. */
-class EqualitySearch {
-  readonly found: FoundEquality[] = [];
-  readonly #isMissable: (read: Read, present: Present) => boolean;
-
-  constructor(isMissable: (read: Read, present: Present) => boolean) {
-    this.#isMissable = isMissable;
-  }
-
-  /** `isAsserted`: whether it makes the whole true by being true, or by being false. */
-  visit(node: Node, present: Present, isAsserted: boolean): void {
-    switch (node.type) {
-      case 'LogicalExpression': {
-        const { operator, left, right } = node as LogicalExpression;
-        if (operator === '??') return;
-        const [a, b] = [unchained(left), unchained(right)];
-        // Both are as asserted, or the left one is not when the right one is evaluated.
-        const isBoth = (operator === '&&') === isAsserted;
-        this.visit(a, isBoth ? both(present, presentIf(b, isAsserted)) : present, isAsserted);
-        this.visit(b, both(present, presentIf(a, isBoth === isAsserted)), isAsserted);
-        return;
-      }
-      case 'UnaryExpression': {
-        const { operator, argument } = node as UnaryExpression;
-        if (operator === '!') this.visit(unchained(argument), present, !isAsserted);
-        return;
-      }
-      case 'ConditionalExpression': {
-        const { test, consequent, alternate } = node as ConditionalExpression;
-        const condition = unchained(test);
-        for (const [part, holds] of [
-          [consequent, true],
-          [alternate, false],
-        ] as const) {
-          this.visit(unchained(part), both(present, presentIf(condition, holds)), isAsserted);
-        }
-        return;
-      }
-      case 'BinaryExpression':
-        this.#compare(node as BinaryExpression, present, isAsserted);
-        return;
-      default:
+/**
+ * Adds the equalities whose truth makes the whole true. `isAsserted`: whether `node` makes the whole true by being true, or
+ * by being false.
+ */
+function addEqualities(found: Equality[], node: Node, present: Present, isAsserted: boolean): void {
+  switch (node.type) {
+    case 'LogicalExpression': {
+      const { operator, left, right } = node as LogicalExpression;
+      if (operator === '??') return;
+      const [a, b] = [unchained(left), unchained(right)];
+      // Both are as asserted, or the left one is not when the right one is evaluated.
+      const isBoth = (operator === '&&') === isAsserted;
+      const before = isBoth ? both(present, presentIf(b, isAsserted)) : present;
+      addEqualities(found, a, before, isAsserted);
+      addEqualities(found, b, both(present, presentIf(a, isBoth === isAsserted)), isAsserted);
+      return;
     }
-  }
-
-  #compare(node: BinaryExpression, present: Present, isAsserted: boolean): void {
-    const isEquality = isAsserted ? ['==', '==='] : ['!=', '!=='];
-    if (!isEquality.includes(node.operator)) return;
-    const sides = [node.left, node.right];
-    const reads = sides.map(readOf);
-    if (!reads.every((read) => read !== undefined && this.#isMissable(read, present))) return;
-    // What the token says is the same for all objects.
-    const guard = sides.find((_, index) => reads[index]?.path[0] === 'auth') ?? node.left;
-    this.found.push({ node, guard });
+    case 'UnaryExpression': {
+      const { operator, argument } = node as UnaryExpression;
+      if (operator === '!') addEqualities(found, unchained(argument), present, !isAsserted);
+      return;
+    }
+    case 'ConditionalExpression': {
+      const { test, consequent, alternate } = node as ConditionalExpression;
+      const under = (holds: boolean) => both(present, presentIf(unchained(test), holds));
+      addEqualities(found, unchained(consequent), under(true), isAsserted);
+      addEqualities(found, unchained(alternate), under(false), isAsserted);
+      return;
+    }
+    case 'BinaryExpression': {
+      const binary = node as BinaryExpression;
+      const isEquality = isAsserted ? ['==', '==='] : ['!=', '!=='];
+      if (isEquality.includes(binary.operator)) found.push({ node: binary, present });
+      return;
+    }
+    default:
   }
 }
