@@ -25,9 +25,10 @@ export function withEnum(
   const elements = field.type === 'List' && Array.isArray(initial) ? initial : [initial];
   const stranger = elements.find((element) => !values.has(element));
   if (stranger !== undefined && stranger !== null) {
+    const expected = listed([...values].map(String));
     yaml.problem(
       at.node,
-      `the default of ${what} is ${shown(stranger)}; expected ${listed([...values].map(String))}, as its \`enum\` says`,
+      `the default of ${what} is ${shown(stranger)}; expected ${expected}, as its \`enum\` says`,
     );
   }
   return field;

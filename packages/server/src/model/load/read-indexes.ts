@@ -3,7 +3,7 @@ import type { LayoutIndex } from '../../store/collection-layout.js';
 import type { FieldDraft, NameReference } from './draft.js';
 import { expectedNames, quoted } from './expected-names.js';
 import { takesIndex } from './field-types.js';
-import { describe, type ModelYaml, type YamlEntry } from './model-yaml.js';
+import { type ModelYaml, offsetOf, type YamlEntry } from './model-yaml.js';
 import type { FieldDrafts } from './read-fields.js';
 import { readNames } from './read-values.js';
 
@@ -40,24 +40,15 @@ interface FieldList {
 function readLists(yaml: ModelYaml, { name, node }: YamlEntry): FieldList[] {
   const such = 'such as [[project, slug]]';
   if (!isSeq(node)) {
-    yaml.problem(
-      node,
-      `\`${name}\` is ${describe(node)}; expected a list of lists of fields, ${such}`,
-    );
+    yaml.unexpected(node, `\`${name}\``, `a list of lists of fields, ${such}`);
     return [];
   }
   return node.items.flatMap((item) => {
     const list = yaml.resolve(item);
     if (list === undefined) return [];
-    if (isSeq(list)) {
-      return [
-        { fields: readNames(yaml, { name, node: list, offset: 0 }), offset: list.range?.[0] ?? 0 },
-      ];
-    }
-    yaml.problem(
-      list,
-      `an element of \`${name}\` is ${describe(list)}; expected a list of fields, ${such}`,
-    );
+    const offset = offsetOf(list);
+    if (isSeq(list)) return [{ fields: readNames(yaml, { name, node: list, offset }), offset }];
+    yaml.unexpected(list, `an element of \`${name}\``, `a list of fields, ${such}`);
     return [];
   });
 }
@@ -77,12 +68,9 @@ function checkFields(
     yaml.problem(offset, `\`${key}\` has ${names.length} fields; expected at most ${mostFields}`);
   }
   for (const [index, reference] of fields.entries()) {
-    if (names.indexOf(reference.name) < index) {
-      yaml.problem(
-        reference.offset,
-        `\`${key}\` has ${quoted(reference.name)} twice; expected it once`,
-      );
-    } else checkField(yaml, key, reference, drafts);
+    const { name, offset: at } = reference;
+    if (names.indexOf(name) === index) checkField(yaml, key, reference, drafts);
+    else yaml.problem(at, `\`${key}\` has ${quoted(name)} twice; expected it once`);
   }
 }
 
@@ -96,10 +84,8 @@ function checkField(
   const known = new Map(pathsOf(fields, ''));
   const field = known.get(name);
   if (field === undefined) {
-    yaml.problem(
-      offset,
-      `unknown field ${quoted(name)} of this model; ${expectedNames(name, [...known.keys()])}`,
-    );
+    const expected = expectedNames(name, [...known.keys()]);
+    yaml.problem(offset, `unknown field ${quoted(name)} of this model; ${expected}`);
   } else if (!takesIndex(field.type)) {
     yaml.problem(
       offset,

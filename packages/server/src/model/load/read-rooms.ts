@@ -10,7 +10,7 @@ const eventName = /^\p{L}[\p{L}\p{N}_.:-]{0,127}$/u;
 /** What a model says about the rooms of its objects: `presence` and `events` (rule PRS12). */
 export function readRooms(
   yaml: ModelYaml,
-  members: ReadonlyMap<string, YamlEntry> | undefined,
+  members: ReadonlyMap<string, YamlEntry>,
 ): RoomDraft & { readonly slots: readonly ScriptSlot[] } {
   const reader = new FieldReader(yaml, new Set());
   const fieldsOf = (node: YamlNode, what: string) => {
@@ -18,19 +18,16 @@ export function readRooms(
     for (const field of fields.values()) refuseStoredOnly(yaml, field, what);
     return fields;
   };
-  const presence = members?.get('presence');
-  const events = members?.get('events');
-  const named = events && yaml.entries(events.node, '`events`', '{ wave: { x: { type: Long } } }');
+  const presence = members.get('presence');
+  const events = members.get('events');
+  const entries =
+    events && yaml.entries(events.node, '`events`', '{ wave: { x: { type: Long } } }');
+  const named = entries?.filter((entry) => isEventName(yaml, entry));
+  const eventOf = ({ name, node }: YamlEntry) =>
+    [name, fieldsOf(node, `event ${quoted(name)}`)] as const;
   return {
     presence: presence && fieldsOf(presence.node, '`presence`'),
-    events:
-      named &&
-      new Map(
-        named.flatMap((entry) => {
-          if (!isEventName(yaml, entry)) return [];
-          return [[entry.name, fieldsOf(entry.node, `event ${quoted(entry.name)}`)]];
-        }),
-      ),
+    events: named && new Map(named.map(eventOf)),
     slots: reader.slots,
   };
 }
@@ -56,18 +53,16 @@ function fieldsIn(node: YamlNode, yaml: ModelYaml): YamlNode {
 
 /** What only stored fields have. */
 function refuseStoredOnly(yaml: ModelYaml, field: FieldDraft, what: string): void {
-  const wrong =
-    field.type === 'reference'
-      ? 'a reference, which needs a stored object; expected the R as a String'
-      : field.index || field.unique
-        ? 'indexed; expected that of stored fields only'
-        : field.access
-          ? 'under rules of its own; expected `present` and `send` in `access`'
-          : undefined;
-  if (wrong !== undefined) {
+  const refuse = (wrong: string) =>
     yaml.problem(field.offset, `field ${quoted(field.name)} of ${what} is ${wrong}`);
+  if (field.type === 'reference') {
+    refuse('a reference, which needs a stored object; expected the R as a String');
+  } else if (field.index || field.unique) {
+    refuse('indexed; expected that of stored fields only');
+  } else if (field.access) {
+    refuse('under rules of its own; expected `present` and `send` in `access`');
   }
-  if (field.type === 'Object') {
-    for (const inner of field.fields.values()) refuseStoredOnly(yaml, inner, what);
-  } else if (field.type === 'List') refuseStoredOnly(yaml, field.items, what);
+  if (field.type === 'List') refuseStoredOnly(yaml, field.items, what);
+  if (field.type !== 'Object') return;
+  for (const inner of field.fields.values()) refuseStoredOnly(yaml, inner, what);
 }

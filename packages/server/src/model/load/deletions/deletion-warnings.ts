@@ -11,10 +11,8 @@ export function* deletionWarnings(draft: ModelDraft, models: ModelSet): Generato
   for (const found of referencePaths(model.fields)) {
     const offset = offsetAt(draft, found.path);
     if (offset === undefined) continue;
-    const { line, column } = draft.yaml.file.placeOf(offset);
-    const place = `${draft.yaml.file.path}:${line}:${column}`;
     const warning = unsetWarning(found) ?? refuseWarning(found, model, models);
-    if (warning !== undefined) yield `${place}: ${warning}`;
+    if (warning !== undefined) yield `${draft.yaml.file.where(offset)}: ${warning}`;
   }
 }
 
@@ -30,14 +28,13 @@ function refuseWarning(
   models: ModelSet,
 ): string | undefined {
   if (onDeleted !== 'refuse') return undefined;
-  const key = collection.join('/');
   const target = models.get(collection);
-  const ways = models.all().flatMap((owner) => {
-    const { steps } = deletionEffects(models, owner);
-    return steps.some((step) => step.action === 'delete' && step.model.key === key) ? [owner] : [];
+  const owner = models.all().find((other) => {
+    const { steps } = deletionEffects(models, other);
+    const deletes = steps.some((step) => step.action === 'delete' && step.model === target);
+    return deletes && other.key !== model.key;
   });
-  const owner = ways.find(({ key: deleted }) => deleted !== model.key);
-  if (target === undefined || owner === undefined) return undefined;
+  if (owner === undefined) return undefined;
   return `${quoted(path)} refuses the deletion of objects of ${collectionPath(collection)}, which are deleted with those of ${collectionPath(owner.names)}: then it stops a deletion half way`;
 }
 

@@ -31,9 +31,10 @@ export function readOnDeleted(
   const chosen = readChoice(yaml, member, onDeletedValues) ?? 'keep';
   // An element of a list is removed, and the list stays.
   if (chosen !== 'unset' || !isRequired || place === 'items') return chosen;
+  const others = listed(onDeletedValues.filter((value) => value !== 'unset'));
   yaml.problem(
     member.node,
-    `${what} is \`required\`, so it cannot be unset; expected \`onDeleted\` to be ${listed(onDeletedValues.filter((value) => value !== 'unset'))}, or a reference that is not required`,
+    `${what} is \`required\`, so it cannot be unset; expected \`onDeleted\` to be ${others}, or a reference that is not required`,
   );
   return 'keep';
 }
@@ -46,10 +47,9 @@ function readChoice<T extends string>(
   const text = isScalar(node) && typeof node.value === 'string' ? node.value : undefined;
   const chosen = choices.find((choice) => choice === text?.toLowerCase());
   if (chosen !== undefined) return chosen;
-  const expected =
-    text === undefined ? `expected ${listed(choices)}` : expectedNames(text, choices, elsewhere);
-  yaml.problem(node, `\`${name}\` is ${describe(node)}; ${expected}`);
-  return undefined;
+  if (text === undefined) return yaml.unexpected(node, `\`${name}\``, listed(choices));
+  const expected = expectedNames(text, choices, elsewhere);
+  return yaml.problem(node, `\`${name}\` is ${describe(node)}; ${expected}`);
 }
 
 /** Names of these choices in SQL. */
