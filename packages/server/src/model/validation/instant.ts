@@ -14,10 +14,11 @@ export function parseInstant(text: string): string | undefined {
   const second = Number(match[6] ?? 0);
   const milliseconds = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
   const offset = offsetMinutes(match[8] ?? 'Z');
-  if (offset === undefined || !isDay(year, month, day)) return undefined;
-  if (!isTime(hour, minute, second, milliseconds)) return undefined;
+  if (offset === undefined || !isTime(hour, minute, second, milliseconds)) return undefined;
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
+  // A day that does not exist is one of another month.
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
   date.setUTCHours(hour, minute - offset, second, milliseconds);
   const printed = date.toISOString();
   // Outside these years the text has a sign, and no longer sorts as time does.
@@ -39,16 +40,6 @@ function offsetMinutes(text: string): number | undefined {
   const minutes = text.length > 3 ? Number(text.slice(-2)) : 0;
   if (hours > 23 || minutes > 59) return undefined;
   return (text.startsWith('-') ? -1 : 1) * (hours * 60 + minutes);
-}
-
-function isDay(year: number, month: number, day: number): boolean {
-  if (month < 1 || month > 12 || day < 1) return false;
-  if (month === 2) return day <= (isLeap(year) ? 29 : 28);
-  return day <= (month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31);
-}
-
-function isLeap(year: number): boolean {
-  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
 
 /** 24:00 is the end of a day. */
