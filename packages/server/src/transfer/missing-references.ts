@@ -62,7 +62,7 @@ export function targetsOf({ r, data, deleted }: StoredObject, model: Model | und
   const steps = r.split('/');
   const parent = steps.length > 3 ? [steps.slice(0, -2).join('/')] : [];
   // A field that became a reference may hold any older text.
-  const references = newReferences(model, data, 'all').filter(
+  const references = newReferences(model, data).filter(
     (found) => parseR(found.r)?.kind === 'object',
   );
   return [...parent, ...references.map((found) => found.r)];

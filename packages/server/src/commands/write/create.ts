@@ -174,7 +174,7 @@ export class CreateCommand implements WriteCommand {
     { data, errors }: Draft,
     others: OtherObjectReads,
   ): Promise<void> {
-    this.#references = newReferences(this.#model, data, 'all');
+    this.#references = newReferences(this.#model, data);
     const required = this.#requires(r);
     if (required.length === 0) {
       assertValid(errors);

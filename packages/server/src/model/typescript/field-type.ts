@@ -79,12 +79,6 @@ export class FieldTypes {
   }
 }
 
-/** Whether the value of a field differs between `shown` and `stored`. */
-export function hasReference(field: Field): boolean {
-  if (field.type === 'Object') return [...field.fields.values()].some(hasReference);
-  return field.type === 'List' ? hasReference(field.items) : field.type === 'reference';
-}
-
 /** By name, so that moving a field in its model changes nothing. */
 export function sortedFields(fields: ReadonlyMap<string, Field>): Field[] {
   return [...fields.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

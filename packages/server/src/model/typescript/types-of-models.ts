@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { printedCollection } from '@really/protocol';
 import type { Field, Model, ModelSet } from '../model.js';
 import { forbiddenFields } from '../rules/field-rules.js';
+import { holdsReference } from '../validation/references.js';
 import {
   addressType,
   FieldTypes,
-  hasReference,
   isWritten,
   memberName,
   sortedFields,
@@ -165,7 +165,7 @@ function createInterface(models: ModelSet, { model, name }: NamedModel): string[
 
 /** The interface of what get and read bring: another one only where references come with their targets. */
 function readInterface({ model, name }: NamedModel): string {
-  return [...model.fields.values()].some(hasReference) ? `${name}Read` : name;
+  return [...model.fields.values()].some(holdsReference) ? `${name}Read` : name;
 }
 
 /** What the model says of the rooms of its objects: the state of a member, and the data of messages. */

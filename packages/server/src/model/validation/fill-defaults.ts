@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import type { Field, Model, Script, ScriptResult } from '../model.js';
 import { nowKey, ownerKey, type ScriptScope } from '../script/expression.js';
+import { anywhereIn } from './anywhere-in.js';
 import { TypeCheck } from './check-types.js';
 import { reportFailure } from './run-checks.js';
 import type { ValidationErrors } from './validation-errors.js';
@@ -16,10 +17,8 @@ export async function fillDefaults(
   context: { readonly now: string; readonly owner: string | undefined },
 ): Promise<JsonObject> {
   if (!anyDefault(model.fields)) return body;
-  const filler = new Filler(model, errors, {
-    [nowKey]: context.now,
-    [ownerKey]: context.owner,
-  });
+  const scope = { [nowKey]: context.now, [ownerKey]: context.owner };
+  const filler = new Filler(model, errors, scope);
   const filled = filler.fields(model.fields, body, '');
   if (filler.waiting.length > 0) await Promise.all(filler.waiting);
   return filled;
@@ -76,7 +75,7 @@ class Filler {
     result: ScriptResult,
   ): void {
     if (result.kind !== 'returned') {
-      if (result.kind !== 'cancelled') reportFailure(this.#model, script, result);
+      reportFailure(this.#model, script, result);
       this.#errors.add(path, 'field.default.invalid_return_type');
       return;
     }
@@ -90,22 +89,7 @@ class Filler {
   }
 }
 
-const known = new WeakMap<Field, boolean>();
-
-/** Whether the field or anything in it has a default. */
-function hasDefault(field: Field): boolean {
-  let answer = known.get(field);
-  if (answer === undefined) {
-    answer = field.default !== undefined || hasInnerDefault(field);
-    known.set(field, answer);
-  }
-  return answer;
-}
-
-function hasInnerDefault(field: Field): boolean {
-  if (field.type === 'Object') return anyDefault(field.fields);
-  return field.type === 'List' && hasDefault(field.items);
-}
+const hasDefault = anywhereIn((field) => field.default !== undefined);
 
 function anyDefault(fields: ReadonlyMap<string, Field>): boolean {
   for (const field of fields.values()) if (hasDefault(field)) return true;

@@ -23,17 +23,17 @@ test('[REF2] references are found at any depth, under their paths', async () => 
     text: '/things/9',
     texts: ['/things/9'],
   };
-  expect(newReferences(model, data, 'all')).toEqual([
+  expect(newReferences(model, data)).toEqual([
     { path: 'one', r: '/things/1' },
     { path: 'house.owner', r: '/things/2' },
     { path: 'team[0]', r: '/things/3' },
     { path: 'team[1]', r: '/things/3' },
     { path: 'teams[1][0].who', r: '/things/4' },
   ]);
-  expect(newReferences(model, data, ['house', 'text'])).toEqual([
+  expect(addedReferences(model, {}, data, ['house', 'text'])).toEqual([
     { path: 'house.owner', r: '/things/2' },
   ]);
-  expect(newReferences(model, {}, 'all')).toEqual([]);
+  expect(newReferences(model, {})).toEqual([]);
 });
 
 test('[REF2] those that an update adds are found, whatever was there before', async () => {

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import type { Field, Model } from '../model.js';
+import { anywhereIn } from './anywhere-in.js';
 
 export interface FoundReference {
   /** `creator`, `team[0]`, `house.owner`. */
@@ -7,18 +8,14 @@ export interface FoundReference {
   readonly r: string;
 }
 
-/** The references in the touched top-level fields of validated data, at any depth: each must exist when the data is written. */
-export function newReferences(
-  model: Model,
-  data: JsonObject,
-  touched: readonly string[] | 'all',
-): FoundReference[] {
-  return referencesIn(model, data, touched === 'all' ? model.fields.keys() : touched, none);
+/** The references in validated data, at any depth: each must exist when the data is written. */
+export function newReferences(model: Model, data: JsonObject): FoundReference[] {
+  return referencesIn(model, data, model.fields.keys(), none);
 }
 
 /**
- * As `newReferences`, those that the data before did not have in these fields. An existing one may
- * go on pointing at an object deleted since.
+ * As `newReferences`, those in the touched top-level fields that the data before did not have in
+ * these. An existing one may go on pointing at an object deleted since.
  */
 export function addedReferences(
   model: Model,
@@ -110,19 +107,5 @@ function eachReference(
   }
 }
 
-const known = new WeakMap<Field, boolean>();
-
 /** Avoids walking long lists that cannot contain references. */
-export function holdsReference(field: Field): boolean {
-  let answer = known.get(field);
-  if (answer === undefined) {
-    answer = field.type === 'reference' || innerFields(field).some(holdsReference);
-    known.set(field, answer);
-  }
-  return answer;
-}
-
-function innerFields(field: Field): Field[] {
-  if (field.type === 'Object') return [...field.fields.values()];
-  return field.type === 'List' ? [field.items] : [];
-}
+export const holdsReference = anywhereIn(({ type }) => type === 'reference');

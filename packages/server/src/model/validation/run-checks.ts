@@ -1,7 +1,7 @@
 import type { JsonValue } from '@really/protocol';
 import { lookupScope } from '../lookups/find-lookups.js';
 import type { LookupFinder, LookupInputs } from '../lookups/lookup.js';
-import type { Model, Script, ScriptFailure, ScriptResult } from '../model.js';
+import type { Model, Script, ScriptResult } from '../model.js';
 import { nowKey, ownerKey, type ScriptScope } from '../script/expression.js';
 import { refusalError, scriptError } from '../script/failure-log.js';
 import type { PendingCheck } from './check-types.js';
@@ -11,8 +11,10 @@ import type { ValidationErrors } from './validation-errors.js';
 export function reportFailure(
   model: Model,
   script: Script,
-  result: ScriptFailure | Extract<ScriptResult, { kind: 'refused' }>,
+  result: Exclude<ScriptResult, { kind: 'returned' }>,
 ): void {
+  // The script's own decision is no failure.
+  if (result.kind === 'cancelled') return;
   if (result.kind === 'refused') throw refusalError(result);
   model.onScriptFailure(script.where, result);
   if (result.kind === 'stopped') throw scriptError(script.where, result);
@@ -34,21 +36,21 @@ export async function runChecks(
   errors: ValidationErrors,
   context: CheckContext = {},
 ): Promise<void> {
-  const runs: (ScriptResult | Promise<ScriptResult>)[] = [];
-  for (const check of checks) runs.push(runCheck(check, context));
+  const runs = checks.map((check) => runCheck(check, context));
   const results = runs.some((run) => run instanceof Promise) ? await Promise.all(runs) : runs;
   for (const [index, check] of checks.entries()) {
-    const code = resultOf(model, check, results[index] as ScriptResult);
+    const code = errorOf(model, check, results[index] as ScriptResult);
     if (code !== undefined) errors.add(check.path, code);
   }
 }
 
 function runCheck(
   check: PendingCheck,
-  { now, owner, lookups }: CheckContext,
+  context: CheckContext,
 ): ScriptResult | Promise<ScriptResult> {
   const { script } = check;
-  const own = scopeOf(check, now, owner);
+  const { lookups } = context;
+  const own = scopeOf(check, context);
   if (!script.lookups?.length || !lookups) return script.run(own);
   const found = lookupScope(script.lookups, lookups.inputs, lookups.finder);
   // The value under its own name hides a lookup.
@@ -56,11 +58,7 @@ function runCheck(
   return found.then((late) => script.run({ ...late, ...own }));
 }
 
-function scopeOf(
-  { name, value }: PendingCheck,
-  now: string | undefined,
-  owner: string | undefined,
-): ScriptScope {
+function scopeOf({ name, value }: PendingCheck, { now, owner }: CheckContext): ScriptScope {
   const scope: Record<string, JsonValue | undefined> = { value };
   if (name !== '') scope[name] = value;
   if (now !== undefined) scope[nowKey] = now;
@@ -68,29 +66,18 @@ function scopeOf(
   return scope;
 }
 
-function resultOf(model: Model, check: PendingCheck, result: ScriptResult): string | undefined {
-  switch (result.kind) {
-    case 'returned':
-      return check.kind === 'required'
-        ? requiredResult(result.value)
-        : validationResult(result.value);
-    case 'cancelled':
-      return 'validation.custom.runtime_error';
-    case 'threw':
-    case 'stopped':
-    case 'refused':
-      reportFailure(model, check.script, result);
-      return 'validation.custom.runtime_error';
-    default:
-      return result satisfies never;
+/** The error that the result means, if any. */
+function errorOf(
+  model: Model,
+  { kind, script }: PendingCheck,
+  result: ScriptResult,
+): string | undefined {
+  if (result.kind !== 'returned') {
+    reportFailure(model, script, result);
+    return 'validation.custom.runtime_error';
   }
-}
-
-function requiredResult(value: JsonValue | undefined): string | undefined {
-  return value ? 'value.required' : undefined;
-}
-
-function validationResult(value: JsonValue | undefined): string | undefined {
+  const { value } = result;
+  if (kind === 'required') return value ? 'value.required' : undefined;
   if (typeof value !== 'boolean') return 'validation.custom.invalid_return_type';
   return value ? undefined : 'validation.custom.failed';
 }
