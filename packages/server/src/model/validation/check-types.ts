@@ -115,32 +115,27 @@ export class TypeCheck {
     for (const [index, element] of value.entries()) {
       const place = `${path}[${index}]`;
       const kept =
-        element === null && items.type !== 'Json'
-          ? this.#invalid(place)
-          : this.#element(items, element, place);
+        element === null ? this.#nullElement(items, place) : this.field(items, element, place);
       if (kept !== undefined) stored.push(kept);
     }
     return stored;
   }
 
   /** In a list of Json, null is an element like others. */
-  #element(items: Field, element: JsonValue, path: string): JsonValue | undefined {
-    return element === null ? null : this.field(items, element, path);
+  #nullElement({ type }: Field, path: string): null | undefined {
+    return type === 'Json' ? null : this.#invalid(path);
   }
 
   #missing(field: Field, path: string): undefined {
     const { required, name } = field;
     if (this.errors.has(path)) return undefined;
-    if (required === true) this.errors.add(path, 'value.required');
-    else if (required !== false) {
-      this.pending.push({ kind: 'required', script: required, path, name, value: undefined });
-    }
-    return undefined;
+    if (required === true) return this.#refuse(path, 'value.required');
+    if (required === false) return undefined;
+    this.pending.push({ kind: 'required', script: required, path, name, value: undefined });
   }
 
   #written(value: JsonValue | undefined, path: string): undefined {
     if (value !== undefined && value !== null) this.errors.add(path, 'field.calculated');
-    return undefined;
   }
 
   #invalid(path: string): undefined {
@@ -149,7 +144,6 @@ export class TypeCheck {
 
   #refuse(path: string, code: string): undefined {
     this.errors.add(path, code);
-    return undefined;
   }
 }
 
@@ -242,11 +236,8 @@ function numbersIn(value: JsonValue, found = new Set<number>()): ReadonlySet<num
 export function storedReference(field: ReferenceField, value: JsonValue): string | undefined {
   if (isPlainReference(field, value)) return value;
   const parsed = parseR(value);
-  if (parsed?.kind !== 'object' || parsed.names.length !== field.collection.length)
-    return undefined;
-  return parsed.names.every((name, index) => name === field.collection[index])
-    ? parsed.r
-    : undefined;
+  if (parsed?.kind !== 'object') return undefined;
+  return parsed.names.join('/') === field.collection.join('/') ? parsed.r : undefined;
 }
 
 /**

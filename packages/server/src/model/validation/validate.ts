@@ -15,7 +15,7 @@ export interface Checked {
   readonly errors: Record<string, string[]>;
 }
 
-export interface ValidationContext {
+interface ValidationContext {
   readonly owner?: string | undefined;
   /** For lookups. */
   readonly request?: Required<HookRequest> | undefined;
@@ -41,12 +41,12 @@ export async function prepareCreate(
   const errors = new ValidationErrors();
   if (hasTooMany(body)) addUnknown(model, body, errors);
   if (errors.isFull) return { data: {}, errors: errors.toFieldErrors() };
+  const { owner } = context;
   const now = instantText(context.now);
-  const filled = await fillDefaults(model, body, errors, { now, owner: context.owner });
+  const filled = await fillDefaults(model, body, errors, { now, owner });
   const check = new TypeCheck(model.limits, errors);
   const data = check.fields(model.fields, filled, '');
   for (const path of roundedLongs(model.fields, body)) errors.add(path, 'type.invalid');
-  const { owner } = context;
   await runChecks(model, check.pending, errors, { now, owner, lookups: seenIn(context, data) });
   return { data, errors: errors.toFieldErrors() };
 }
