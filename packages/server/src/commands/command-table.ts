@@ -1,12 +1,5 @@
 import type { CommandName, Request } from '@really/protocol';
-import {
-  excludesEach,
-  excludesTarget,
-  type OrderKey,
-  readsTarget,
-  writesEach,
-  writesTarget,
-} from './order-keys.js';
+import type { OrderKey } from './order-keys.js';
 import { count } from './read/count.js';
 import { get } from './read/get.js';
 import { history } from './read/history.js';
@@ -21,39 +14,49 @@ import { deleteObject } from './write/delete.js';
 import { update } from './write/update.js';
 
 /** Commands about objects; the others are handled by the session. */
-export type ObjectCommandName = Exclude<CommandName, 'initialize' | 'ping'>;
+type ObjectCommandName = Exclude<CommandName, 'initialize' | 'ping'>;
 export type ObjectRequest = Extract<Request, { cmd: ObjectCommandName }>;
 
-/** How a command runs, and which Rs it keeps in order (rule ENV4). */
+/** How a command runs, and how it claims its Rs (rule ENV4). */
 interface Command<R> {
   readonly run: Handler<R>;
-  readonly orderKeys: (request: R) => OrderKey[];
+  readonly mode: OrderKey['mode'];
 }
 
 export const commandTable: {
   readonly [Name in ObjectCommandName]: Command<Extract<Request, { cmd: Name }>>;
 } = {
-  create: { run: create, orderKeys: writesTarget },
-  get: { run: get, orderKeys: readsTarget },
-  update: { run: update, orderKeys: writesTarget },
-  delete: { run: deleteObject, orderKeys: writesTarget },
-  batch: { run: batch, orderKeys: writesEach },
-  read: { run: read, orderKeys: readsTarget },
-  count: { run: count, orderKeys: readsTarget },
-  history: { run: history, orderKeys: readsTarget },
-  subscribe: { run: subscribe, orderKeys: excludesEach },
-  unsubscribe: { run: unsubscribe, orderKeys: excludesEach },
-  join: { run: join, orderKeys: excludesTarget },
-  present: { run: present, orderKeys: excludesTarget },
-  send: { run: send, orderKeys: excludesTarget },
-  leave: { run: leave, orderKeys: excludesTarget },
+  create: { run: create, mode: 'write' },
+  get: { run: get, mode: 'read' },
+  update: { run: update, mode: 'write' },
+  delete: { run: deleteObject, mode: 'write' },
+  batch: { run: batch, mode: 'write' },
+  read: { run: read, mode: 'read' },
+  count: { run: count, mode: 'read' },
+  history: { run: history, mode: 'read' },
+  // They read the object and change what the connection receives, so nothing runs beside them.
+  subscribe: { run: subscribe, mode: 'exclusive' },
+  unsubscribe: { run: unsubscribe, mode: 'exclusive' },
+  // What they say reaches others in the order of the commands.
+  join: { run: join, mode: 'exclusive' },
+  present: { run: present, mode: 'exclusive' },
+  send: { run: send, mode: 'exclusive' },
+  leave: { run: leave, mode: 'exclusive' },
 };
 
 /** The entry fits the requests of its command, which the type of the table cannot express. */
 const commandOf = ({ cmd }: ObjectRequest) => commandTable[cmd] as Command<ObjectRequest>;
 
+/** Each R once. */
 export function orderKeysOf(request: ObjectRequest): OrderKey[] {
-  return commandOf(request).orderKeys(request);
+  const { mode } = commandTable[request.cmd];
+  if ('target' in request) return [{ r: request.target.r, mode }];
+  return [...new Set(rsOf(request))].map((r) => ({ r, mode }));
+}
+
+function rsOf({ cmd, body }: Exclude<ObjectRequest, { target: unknown }>): string[] {
+  if (cmd === 'batch') return body.commands.map(({ target }) => target.r);
+  return body.subscriptions.map((item) => ('id' in item ? item.id : (item.target?.r ?? item.r)));
 }
 
 /** Models that keep changing do not block a command: the last attempt counts. */
@@ -67,28 +70,20 @@ const maxAttempts = 5;
  * that were current when it began, and runs again if others are current when it ends.
  */
 export async function runCommand(context: CommandContext, request: ObjectRequest): Promise<Reply> {
-  const { run } = commandOf(request);
-  if (triesAgainByItself(request)) return await run(context, request);
+  const { run, mode } = commandOf(request);
+  // They try again by themselves: writes, and the command whose items fail one by one.
+  if (mode === 'write' || request.cmd === 'subscribe') return await run(context, request);
+  const subscribes = request.cmd === 'read' && request.cmdOpts.subscribe === true;
+  const isReadOnly = mode === 'read' && !subscribes;
   for (let attempt = 1; ; attempt++) {
     const pinned = withPinnedModels(context);
     const isLast = () =>
       context.services.models() === pinned.services.models() || attempt === maxAttempts;
     try {
-      const reply = await run(isReadOnly(request) ? pinned : context, request);
-      if (isLast() || !isReadOnly(request)) return reply;
+      const reply = await run(isReadOnly ? pinned : context, request);
+      if (isLast() || !isReadOnly) return reply;
     } catch (error) {
       if (isLast()) throw error;
     }
   }
-}
-
-/** Writes, and the command whose items fail one by one. */
-function triesAgainByItself({ cmd }: ObjectRequest): boolean {
-  return cmd === 'subscribe' || ['create', 'update', 'delete', 'batch'].includes(cmd);
-}
-
-/** True where a command has no effect besides its response. */
-function isReadOnly(request: ObjectRequest): boolean {
-  if (request.cmd === 'read') return request.cmdOpts.subscribe !== true;
-  return request.cmd === 'get' || request.cmd === 'count' || request.cmd === 'history';
 }
