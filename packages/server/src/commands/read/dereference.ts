@@ -7,7 +7,7 @@ import {
   setMember,
 } from '@really/protocol';
 import { goneError } from '../../model/deleted.js';
-import type { Field, Model } from '../../model/model.js';
+import type { Field, Model, ReferenceField } from '../../model/model.js';
 import { holdsReference } from '../../model/validation/references.js';
 import { view, visibleBody } from '../../model/view/view.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
@@ -27,7 +27,7 @@ interface Showing {
 }
 
 /** By field, then by R. */
-type Shown = Map<Field, Map<string, Showing>>;
+type Shown = Map<ReferenceField, Map<string, Showing>>;
 
 /** Approximate bytes left for the targets of one object. */
 interface Room {
@@ -117,9 +117,9 @@ async function loadTargets(
       continue;
     }
     const targets = await load(context, portion, pause);
-    const bytes = targets.reduce((sum, [, object]) => sum + estimateBytes(object?.data), 0);
+    const bytes = targets.reduce((sum, { object }) => sum + estimateBytes(object?.data), 0);
     left -= bytes;
-    await showTargets(context, { found, command, targets });
+    await showTargets(context, command, found, targets);
     await chargeFor(context, bytes);
     assertAwaited(context);
     await pause();
@@ -129,80 +129,77 @@ async function loadTargets(
 /** Keeps no more of the targets than what is shown of them. */
 async function showTargets(
   context: CommandContext,
-  {
-    found,
-    command,
-    targets,
-  }: {
-    readonly found: Shown;
-    readonly command: AuditedCommand;
-    readonly targets: readonly (readonly [string, StoredObject | undefined])[];
-  },
+  command: AuditedCommand,
+  found: Shown,
+  targets: readonly Target[],
 ): Promise<void> {
   const { objects } = context.services;
-  const shown = await Promise.all(
-    targets.map(async ([r, object]) => {
-      const target = await judgedAsNewest(objects, object, (now) => targetOf(context, r, now));
-      return [r, target] as const;
+  const contents = await Promise.all(
+    targets.map(async ({ r, model, object }) => {
+      const judge = (now: StoredObject | undefined) => contentOf(context, model, now);
+      return [r, await judgedAsNewest(objects, object, judge)] as const;
     }),
   );
-  const byR = new Map(targets.flatMap(([r, object]) => (object ? [[r, object] as const] : [])));
-  await auditRead(context, command, targetsShown(context, found, byR));
-  show(found, new Map(shown));
+  await auditRead(context, command, targetsShown(found, targets));
+  show(found, new Map(contents));
 }
 
-function show(found: Shown, targets: ReadonlyMap<string, Target>): void {
-  for (const [field, known] of found) {
-    const shows = field.type === 'reference' ? field.shows : [];
-    for (const [r, target] of targets) {
+function show(found: Shown, contents: ReadonlyMap<string, Content>): void {
+  for (const [{ shows }, known] of found) {
+    for (const [r, content] of contents) {
       const showing = known.get(r);
       if (!showing) continue;
-      Object.assign(showing.shown, target(shows));
+      Object.assign(showing.shown, content(shows));
       showing.size = estimateBytes(showing.shown);
     }
   }
 }
 
-const tooLarge: Target = () => ({ error: errorBody(fail('answer.too.large')) });
+const tooLarge: Content = () => ({ error: errorBody(fail('answer.too.large')) });
 
-function targetsShown(
-  context: CommandContext,
-  found: Shown,
-  objects: ReadonlyMap<string, StoredObject>,
-): ShownObject[] {
-  return [...found].flatMap(([field, known]) => {
-    const fields = field.type === 'reference' ? field.shows : [];
-    return [...objects].flatMap(([r, object]) => {
-      const model = known.has(r) ? modelOfObject(context, r) : undefined;
-      return model && !object.deleted ? { model, object, fields } : [];
+function targetsShown(found: Shown, targets: readonly Target[]): ShownObject[] {
+  return [...found].flatMap(([{ shows }, known]) => {
+    return targets.flatMap(({ r, model, object }) => {
+      const isShown = known.has(r) && object && !object.deleted;
+      return isShown && model ? { model, object, fields: shows } : [];
     });
   });
+}
+
+interface Target {
+  readonly r: string;
+  readonly model: Model | undefined;
+  readonly object: StoredObject | undefined;
 }
 
 async function load(
   context: CommandContext,
   rs: readonly string[],
   pause: () => Promise<void> | undefined,
-): Promise<[string, StoredObject | undefined][]> {
-  const known = rs.filter((r) => modelOfObject(context, r));
-  const objects = await context.services.objects.heads(known, pause);
+): Promise<Target[]> {
+  const targets = rs.map((r) => ({ r, model: modelOfObject(context, r) }));
+  const known = targets.filter(({ model }) => model);
+  const { objects } = context.services;
+  const heads = await objects.heads(
+    known.map(({ r }) => r),
+    pause,
+  );
   await lookupsSettled(
     context,
-    known.map((r) => modelOfObject(context, r)),
+    known.map(({ model }) => model),
   );
-  const byR = new Map(known.map((r, index) => [r, objects[index]]));
-  return rs.map((r) => [r, byR.get(r)]);
+  const byR = new Map(known.map(({ r }, index) => [r, heads[index]]));
+  return targets.map(({ r, model }) => ({ r, model, object: byR.get(r) }));
 }
 
 /** The content of a dereferenced target, by the fields shown. */
-type Target = (shows: readonly string[]) => JsonObject;
+type Content = (shows: readonly string[]) => JsonObject;
 
-async function targetOf(
+async function contentOf(
   context: CommandContext,
-  r: string,
+  model: Model | undefined,
   object: StoredObject | undefined,
-): Promise<Target> {
-  const model = modelOfObject(context, r);
+): Promise<Content> {
   if (!model || !object) return () => ({ error: errorBody(fail('object.missing')) });
   if (object.deleted) {
     const error = await goneError(model, object, context.auth);
