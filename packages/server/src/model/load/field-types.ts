@@ -1,15 +1,7 @@
-import type { PlainType } from '../model.js';
 import { listed } from './expected-names.js';
 import type { YamlEntry } from './model-yaml.js';
 
-export const plainTypes: readonly PlainType[] = [
-  'String',
-  'Boolean',
-  'Long',
-  'Double',
-  'Date',
-  'Json',
-];
+export const plainTypes = ['String', 'Boolean', 'Long', 'Double', 'Date', 'Json'] as const;
 /** Every `type` that a field can have. CONTRIBUTING.md says what else a new one needs. */
 export const fieldTypes = [...plainTypes, 'Object', 'List', 'reference', 'Calculated'] as const;
 export type FieldTypeName = (typeof fieldTypes)[number];

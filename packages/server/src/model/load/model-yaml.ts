@@ -56,7 +56,7 @@ export class ModelYaml {
   }
 
   /** Reports something missing, which can be known of a valid file only. */
-  lack(at: YamlEntry | number, message: string): undefined {
+  lack(at: number, message: string): undefined {
     if (this.isSound) this.problem(at, message);
   }
 

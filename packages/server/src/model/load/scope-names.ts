@@ -34,10 +34,7 @@ export const alwaysInScope: ReadonlySet<string> = new Set([
 const bareWord = /^[\p{L}_$][\p{L}\p{N}_$]*(?:-[\p{L}\p{N}_$]+)*$/u;
 const literalWords = new Set(['true', 'false', 'null', 'this']);
 
-/**
- * A word, as in `default: en`, that is not an expression over the scope of a default, and so is meant as text. `en-US`
- * counts as one word.
- */
+/** A word that is no expression over the scope of a default, as in `default: en`, or `en-US`: it is meant as text. */
 export function isTextWord(source: string): boolean {
   if (!bareWord.test(source) || literalWords.has(source)) return false;
   return source.split('-').every((part) => !alwaysInScope.has(part));

@@ -57,45 +57,38 @@ export function evolutionVersion(fileName: string): number | undefined {
 
 /** Finds the models in a folder, parents first, sorted by name. */
 export async function walkModels(dir: FoundFile, problems: Problems): Promise<FoundModel[]> {
-  const models: FoundModel[] = [];
-  await walk({ folder: dir, names: [], problems, models });
-  return models;
+  return await walk({ folder: dir, names: [], problems });
 }
 
 interface Walk {
   readonly folder: FoundFile;
   readonly names: readonly string[];
   readonly problems: Problems;
-  readonly models: FoundModel[];
 }
 
-async function walk(at: Walk): Promise<void> {
-  const content = await list(at);
-  if (content === undefined) return;
-  const { files, folders } = content;
+async function walk(at: Walk): Promise<FoundModel[]> {
+  const { files, folders } = await list(at);
+  const inner: FoundModel[] = [];
+  for (const folder of folders) inner.push(...(await enter(at, folder)));
   const isModel = files.some(({ name }) => name === modelFileName);
-  const place = at.models.length;
-  for (const folder of folders) await enter(at, folder);
-  const holdsModels = at.models.length > place;
+  const holdsModels = inner.length > 0;
   if (at.names.length === 0) refuseLooseFiles(at, files);
-  else if (isModel) at.models.splice(place, 0, modelOf(at, files));
+  else if (isModel) return [modelOf(at, files), ...inner];
   else if (holdsModels || files.length > 0) refuseFolder(at, files, holdsModels);
+  return inner;
 }
 
 interface Item extends FoundFile {
   readonly name: string;
 }
 
-async function list({
-  folder,
-  problems,
-}: Walk): Promise<{ files: Item[]; folders: Item[] } | undefined> {
-  let entries: Dirent[];
+async function list({ folder, problems }: Walk): Promise<{ files: Item[]; folders: Item[] }> {
+  let entries: Dirent[] = [];
   try {
     entries = await readdir(folder.path, { withFileTypes: true });
   } catch (error) {
     const message = `cannot be read (${reasonOf(error)}); expected a folder of models`;
-    return problems.of(folder.shown, message);
+    problems.of(folder.shown, message);
   }
   const files: Item[] = [];
   const folders: Item[] = [];
@@ -118,11 +111,12 @@ async function isFolder(entry: Dirent, path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
-async function enter(at: Walk, folder: Item): Promise<void> {
+async function enter(at: Walk, folder: Item): Promise<FoundModel[]> {
   const { name, shown } = folder;
   const wrong = nameProblem(name, at.names.length + 1);
-  if (wrong === undefined) await walk({ ...at, folder, names: [...at.names, name] });
-  else at.problems.of(shown, `a collection cannot be named ${quoted(name)}: ${wrong}`);
+  if (wrong === undefined) return await walk({ ...at, folder, names: [...at.names, name] });
+  at.problems.of(shown, `a collection cannot be named ${quoted(name)}: ${wrong}`);
+  return [];
 }
 
 function nameProblem(name: string, depth: number): string | undefined {

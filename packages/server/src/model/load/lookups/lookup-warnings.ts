@@ -17,11 +17,8 @@ export function* lookupWarnings(
   if (lookups === undefined) return;
   yield* unknownMembers(draft, slot, links);
   const names = new Set([...lookups.keys()].map(scopeName));
-  const reported = new Set<string>();
-  for (const { name, member, node } of unguardedReads(tree, names)) {
-    if (reported.has(name)) continue;
-    reported.add(name);
-    yield `${placeIn(slot, node.start)}: ${quoted(name)} is null where there is no such object, and then \`${name}.${member}\` throws, which is a no; \`${name}?.${member}\` says so`;
+  for (const [name, { member, offset }] of unguardedReads(tree, names)) {
+    yield `${placeIn(slot, offset)}: ${quoted(name)} is null where there is no such object, and then \`${name}.${member}\` throws, which is a no; \`${name}?.${member}\` says so`;
   }
 }
 
@@ -56,29 +53,25 @@ function* unknownMembers(
   }
 }
 
-interface UnguardedRead {
-  readonly name: string;
-  readonly member: string;
-  readonly node: Node;
-}
-
 /**
- * Members of lookups that are read without `?.`, and without a look at the lookup itself before: `x != null && x.role`
+ * By lookup, its first member that is read without `?.`, and without a look at the lookup itself: `x != null && x.role`
  * and `x ? x.role : …` are fine, and in statements any mention without a member counts as such a look.
  */
-function unguardedReads(tree: Node, names: ReadonlySet<string>): UnguardedRead[] {
-  const guarded = new Set<string>();
-  const reads: UnguardedRead[] = [];
+function unguardedReads(tree: Node, names: ReadonlySet<string>) {
+  const guarded: string[] = [];
+  const reads = new Map<string, { readonly member: string; readonly offset: number }>();
   for (const node of nodesOf(tree)) {
-    for (const name of lookedAt(node, names)) guarded.add(name);
+    guarded.push(...lookedAt(node, names));
     if (node.type !== 'MemberExpression') continue;
     const { object, property, optional, computed } = node as MemberExpression;
     if (object.type !== 'Identifier' || !names.has(object.name) || optional || computed) continue;
     // `parents` itself is never null.
     if (object.name === 'parents' || property.type !== 'Identifier') continue;
-    reads.push({ name: object.name, member: property.name, node });
+    if (reads.has(object.name)) continue;
+    reads.set(object.name, { member: property.name, offset: node.start });
   }
-  return reads.filter(({ name }) => !guarded.has(name));
+  for (const name of guarded) reads.delete(name);
+  return reads;
 }
 
 /** The lookups whose being there this node asks for. */
