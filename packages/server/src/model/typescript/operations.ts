@@ -43,9 +43,14 @@ function settableType(types: FieldTypes, { field, path, isElement }: Keyed): str
   return field.required === true || isElement || field.type === 'Json' ? type : `${type} | null`;
 }
 
-function block(name: string, members: readonly string[]): string[] {
+/** A member that has members. */
+export function block(name: string, members: readonly string[]): string[] {
   if (members.length === 0) return [`${name}: {};`];
-  return [`${name}: {`, ...members.map((member) => `  ${member}`), '};'];
+  return [`${name}: {`, ...indented(members), '};'];
+}
+
+export function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
 }
 
 /** Every key that a client may use, including members of Objects and elements of lists. */

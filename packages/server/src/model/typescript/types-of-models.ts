@@ -12,7 +12,7 @@ import {
   type TypeForm,
   unionOf,
 } from './field-type.js';
-import { operationsType } from './operations.js';
+import { block, indented, operationsType } from './operations.js';
 
 /** The TypeScript types of an app's models (rule CLI9). */
 export interface ModelTypes {
@@ -189,20 +189,12 @@ function modelMember(models: ModelSet, named: NamedModel): string[] {
     .map(([set, fields]) => {
       return `${memberName(set)}: ${unionOf([...fields].sort().map((field) => `'${field}'`))};`;
     });
-  return [
-    `'${patternOf(named)}': {`,
-    ...indented([
-      `Read: ${readInterface(named)};`,
-      `Live: ${name};`,
-      `Create: ${name}Create;`,
-      `Ops: ${name}Ops;`,
-      ...(sets.length === 0 ? ['Sets: {};'] : ['Sets: {', ...indented(sets), '};']),
-      ...roomMembers(models, model),
-    ]),
-    '};',
-  ];
-}
-
-function indented(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line}`);
+  return block(`'${patternOf(named)}'`, [
+    `Read: ${readInterface(named)};`,
+    `Live: ${name};`,
+    `Create: ${name}Create;`,
+    `Ops: ${name}Ops;`,
+    ...block('Sets', sets),
+    ...roomMembers(models, model),
+  ]);
 }
