@@ -15,23 +15,28 @@ import { parseInstant } from './instant.js';
  * embedded objects without nulls. Values that the field would refuse stay as they are.
  */
 export function storedForm(field: Field, value: JsonValue): JsonValue {
-  switch (field.type === 'Calculated' ? field.valueType : field.type) {
+  switch (field.type) {
     case 'Date':
-      return typeof value === 'string' ? (parseInstant(value) ?? value) : value;
+      return storedInstant(value);
+    case 'Calculated':
+      return field.valueType === 'Date' ? storedInstant(value) : value;
     case 'reference':
-      return (field.type === 'reference' && storedReference(field, value)) || value;
+      return storedReference(field, value) ?? value;
     case 'Object':
-      return field.type === 'Object' && isJsonObject(value) ? keptObject(field, value) : value;
+      return isJsonObject(value) ? storedMembers(field.fields, value) : value;
     case 'List':
-      return field.type === 'List' && Array.isArray(value)
-        ? value.map((element) => storedForm(field.items, element))
-        : value;
+      if (!Array.isArray(value)) return value;
+      return value.map((element) => storedForm(field.items, element));
     default:
       return value;
   }
 }
 
-function keptObject({ fields }: Extract<Field, { type: 'Object' }>, value: JsonObject): JsonObject {
+function storedInstant(value: JsonValue): JsonValue {
+  return typeof value === 'string' ? (parseInstant(value) ?? value) : value;
+}
+
+function storedMembers(fields: ReadonlyMap<string, Field>, value: JsonObject): JsonObject {
   const entries = Object.entries(value).filter(([, member]) => member !== null);
   return Object.fromEntries(
     entries.map(([name, member]) => {
@@ -41,10 +46,7 @@ function keptObject({ fields }: Extract<Field, { type: 'Object' }>, value: JsonO
   );
 }
 
-/**
- * Operations with values in stored form, so that another spelling of an existing value is not added again by
- * `addToSet`, and is removed by `pull`.
- */
+/** With values in stored form: for `addToSet` and `pull` another spelling is the same value. */
 export function storedOps(model: Pick<Model, 'fields'>, ops: readonly FieldOp[]): FieldOp[] {
   return ops.map((op) => {
     const field = fieldAt(model.fields, parseKey(op.key) ?? []);

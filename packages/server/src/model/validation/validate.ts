@@ -1,6 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import { instantText } from '../../platform/instant-text.js';
 import type { HookRequest } from '../hooks.js';
+import type { LookupFinder } from '../lookups/lookup.js';
 import type { Model } from '../model.js';
 import { TypeCheck } from './check-types.js';
 import { fillDefaults } from './fill-defaults.js';
@@ -18,14 +19,14 @@ export interface Checked {
 interface ValidationContext {
   readonly owner?: string | undefined;
   /** For lookups. */
-  readonly request?: Required<HookRequest> | undefined;
+  readonly request?: (HookRequest & { readonly finder: LookupFinder }) | undefined;
 }
 
 /** Templates are filled in with the object as it would be. */
 function seenIn({ request }: ValidationContext, obj: JsonObject): CheckContext['lookups'] {
   if (request === undefined) return undefined;
   const { auth, r, finder } = request;
-  return finder && { inputs: { auth, r, obj }, finder };
+  return { inputs: { auth, r, obj }, finder };
 }
 
 /**

@@ -1,14 +1,7 @@
 import { expect, test } from 'vitest';
+import { resolveFields } from '../field-sets.js';
 import { alice, bob, stored, thing } from '../models.fixture.js';
-import {
-  groupKeyOf,
-  pushView,
-  resolveFields,
-  view,
-  viewMany,
-  viewReads,
-  visibleBody,
-} from './view.js';
+import { groupKeyOf, pushView, view, viewMany, viewReads, visibleBody } from './view.js';
 
 const fields =
   '  owner: { type: String }\n  age: { type: Long }\n  pic: { type: Object, fields: { url: { type: String } } }';

@@ -139,18 +139,15 @@ function afterPreGet(
   { auth, finder }: Reader,
 ): View | Promise<View> {
   const obj = scriptObject(object);
-  const run = (found: LookupScope) =>
-    runPreGet(model, hook, { ...found, obj, auth: plainAuth(auth) });
+  const run = (found: LookupScope) => {
+    const result = hook.run({ ...found, obj, auth: plainAuth(auth) });
+    return result instanceof Promise
+      ? result.then((late) => throughView(model, hook, late))
+      : throughView(model, hook, result);
+  };
   const found = lookupScope(hook.lookups, { auth, r: object.r, obj }, finder);
   if (!(found instanceof Promise)) return run(found);
   return found.then(run, (error: unknown) => refused(lookupFailure(error)));
-}
-
-function runPreGet(model: Model, hook: Script, scope: LookupScope): View | Promise<View> {
-  const result = hook.run(scope);
-  return result instanceof Promise
-    ? result.then((late) => throughView(model, hook, late))
-    : throughView(model, hook, result);
 }
 
 function throughView(model: Model, hook: Script, result: ScriptResult): View {
@@ -240,5 +237,4 @@ export function visibleBody(
   return body;
 }
 
-export { type ResolvedFields, resolveFields } from '../field-sets.js';
 export { scriptObject };
