@@ -2,33 +2,19 @@ import type { JsonValue } from '@really/protocol';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 
 /**
- * The part of a page that fits into a response: a run of its items that begins where paging comes
- * from.
+ * Where a page of as many items begins and ends as fit into the bytes, approximately, and at least
+ * one. When paging back, the last items are the nearest. Rule LIM4.
  */
-export interface FittedPage {
-  readonly size: number;
-  /** The same run of a list parallel to the items. */
-  of<T>(list: readonly T[]): T[];
-}
-
-/**
- * As many items as fit into the bytes, approximately, and at least one. When paging back, the last
- * items are the nearest. Rule LIM4.
- */
-export function fitPage(
+export function fittingRange(
   items: readonly JsonValue[],
   { back, bytes }: { readonly back: boolean; readonly bytes: number },
-): FittedPage {
-  const nearest = back ? items.toReversed() : items;
+): [start: number, end: number] {
   let size = 0;
   let sum = 0;
-  for (const item of nearest) {
+  for (const item of back ? items.toReversed() : items) {
     sum += estimateBytes(item);
     if (sum > bytes && size > 0) break;
     size++;
   }
-  return {
-    size,
-    of: (list) => (back ? list.slice(list.length - size) : list.slice(0, size)),
-  };
+  return back ? [items.length - size, items.length] : [0, size];
 }

@@ -54,8 +54,6 @@ class HistoryPage {
   readonly #model: Model;
   readonly #request: HistoryRequest;
   readonly #r: string;
-  readonly #before: number;
-  readonly #limit: number;
   readonly #time: QueryTimeBudget;
   readonly #slice: Slice;
   /** Of the first page of revisions: the later ones are older, so these rights apply to them too. */
@@ -63,29 +61,28 @@ class HistoryPage {
 
   constructor(context: CommandContext, model: Model, request: HistoryRequest) {
     const { services } = context;
-    const { target, cmdOpts } = request;
     this.#request = request;
     this.#context = context;
     this.#model = model;
-    this.#r = target.r;
-    this.#before = cmdOpts.before ?? Number.POSITIVE_INFINITY;
-    this.#limit = cmdOpts.limit ?? defaultHistoryLimit;
+    this.#r = request.target.r;
     this.#time = new QueryTimeBudget(services, ownerOf(requesterOf(context)));
     this.#slice = new Slice(services.platform.clock);
   }
 
   async read(): Promise<HistoryBody> {
     const { services } = this.#context;
+    const { before = Number.POSITIVE_INFINITY, limit = defaultHistoryLimit } =
+      this.#request.cmdOpts;
     const head = await services.objects.head(this.#r);
     await lookupsSettled(this.#context, [this.#model]);
     if (!head || head.deleted) return await this.#absent(head);
     const entries: HistoryEntry[] = [];
     let left = pageBytes(services.limits);
-    let end = Math.min(head.rev, this.#before - 1);
+    let end = Math.min(head.rev, before - 1);
     let size = firstPage;
     for (let visited = 0; ; ) {
       // One more shows whether there are more.
-      const page = await this.#pageUpTo(end, Math.min(size, this.#limit - entries.length + 1));
+      const page = await this.#pageUpTo(end, Math.min(size, limit - entries.length + 1));
       size = Math.min(2 * size, pageSize);
       // Deleted meanwhile: what is read already was there when it was.
       if (page.object?.deleted && entries.length === 0) return await this.#absent(page.object);
@@ -94,7 +91,7 @@ class HistoryPage {
         if (change.modelVersion !== this.#model.version) return { entries };
         const entry = entryOf(change, hidden);
         left -= entry ? estimateBytes(entry as unknown as JsonObject) : 0;
-        if (entries.length === this.#limit || (left < 0 && entries.length > 0)) {
+        if (entries.length === limit || (left < 0 && entries.length > 0)) {
           return { entries, next: change.rev + 1 };
         }
         if (entry) entries.push(entry);
@@ -161,12 +158,11 @@ class HistoryPage {
     const isTold = tombstone && (await isLastSeen(model, tombstone, auth, [read, subscribe]));
     if (!isTold) return await refuseAbsent(model, { tombstone, r: this.#r }, auth);
     const { rev } = tombstone;
-    if (rev >= this.#before) return { entries: [] };
+    const { before = Number.POSITIVE_INFINITY } = this.#request.cmdOpts;
+    if (rev >= before) return { entries: [] };
     const { entries } = await this.#between(rev - 1, rev);
     const [deletion] = entries;
-    return {
-      entries: [{ rev, evt: 'deleted', ...(deletion && authorshipMeta(deletion)) }],
-    };
+    return { entries: [{ rev, evt: 'deleted', ...(deletion && authorshipMeta(deletion)) }] };
   }
 }
 

@@ -35,7 +35,7 @@ import {
   requesterOf,
 } from '../services.js';
 import { dereference } from './dereference.js';
-import { fitPage } from './fit-page.js';
+import { fittingRange } from './fit-page.js';
 
 /** Rules REA1 to REA11. */
 export const read: Handler<ReadRequest> = async (context, request) => {
@@ -96,9 +96,7 @@ function viewKeyOf({ auth, services }: CommandContext, model: Model, order: Orde
   return mayBeHidden ? `${epoch} ${model.digest} ${groupKeyOf(viewReads(model), auth)}` : epoch;
 }
 
-/**
- * Newest id first by default. Throws 409 `query.invalid` for a field that the model does not have.
- */
+/** Newest id first by default. Throws 409 `query.invalid` for a field that there is not. */
 export function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Order {
   if (sort === undefined) return { keys: [{ field: '_r', descending: ascending !== true }] };
   const keys = sortKeysOf(sort);
@@ -124,14 +122,12 @@ async function replyBodyOf(
   const { pageQuery, request, tokenizer, token, context, model, fields } = plan;
   if (found.length > smallPage) await context.services.queryLimiter.exclusiveTurn();
   const all = await itemsOf(plan, found);
-  const fitted = fitPage(all, {
-    back: token?.back === true,
-    bytes: pageBytes(context.services.limits),
-  });
-  if (request.cmdOpts.subscribe && fitted.size < all.length) {
+  const bytes = pageBytes(context.services.limits);
+  const range = fittingRange(all, { back: token?.back === true, bytes });
+  const [items, hits] = [all.slice(...range), found.slice(...range)];
+  if (request.cmdOpts.subscribe && items.length < all.length) {
     throw fail.invalid('cmdOpts.limit', 'window.too.large');
   }
-  const [items, hits] = [fitted.of(all), fitted.of(found)];
   const shown = hits.map(({ object }) => ({ model, object, fields }));
   await auditRead(context, request, shown);
   const first = hits[0];
@@ -147,9 +143,7 @@ interface Page {
   readonly since: Pos | undefined;
 }
 
-/**
- * `skip` counts from the beginning of the query: with a token it was applied by an earlier page.
- */
+/** `skip` counts from the beginning of the query: an earlier page applied it. */
 async function pageOf(plan: ReadPlan): Promise<Page> {
   const { context, request, search, token, pageQuery } = plan;
   const { limit = defaultReadLimit, skip = 0 } = request.cmdOpts;
