@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { SystemRecords } from '../objects/system-records.js';
-import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { emailR } from './account.js';
 import {
@@ -193,7 +192,7 @@ test('[PWD11] a deleted user cannot go on, and erasing the account revokes its t
   const verified = await tokens.verify(accessToken);
   if (!verified.ok) throw new Error(verified.detail);
   const { auth } = verified;
-  const authority = privilegedWrites({ services, log: silentLog, users: '/users' });
+  const authority = privilegedWrites({ services, users: '/users' });
   expect(await authority.current(auth)).toEqual(auth);
   expect(await send(auth, { cmd: 'delete', r: user._r })).toEqual({ r: user._r });
   expect(await authority.current(auth)).toBeUndefined();
@@ -215,7 +214,7 @@ test('[PWD11] a deleted user cannot go on, and erasing the account revokes its t
 test("[AUT12] a renewed token has the account's current data, and keeps what the app added", async () => {
   const transport = new TestTransport();
   const { accounts, services, tokens } = await accountsApp({ transport });
-  const authority = privilegedWrites({ services, log: silentLog, users: '/users' });
+  const authority = privilegedWrites({ services, users: '/users' });
   await accounts.signUp(amal, here);
   await transport.tried(1);
   const { accessToken } = await accounts.logIn(amal, here);

@@ -11,7 +11,6 @@ import type { CommandContext, Services } from '../commands/services.js';
 import { CreateCommand } from '../commands/write/create.js';
 import { runWriteCommand } from '../commands/write/write-command.js';
 import { SystemRecords } from '../objects/system-records.js';
-import type { Log } from '../platform/log.js';
 import { authOf } from './account.js';
 import { AccountRecords } from './account-records.js';
 import { type Identity, identityR, identityRecord, isOfLogin, readIdentity } from './identity.js';
@@ -39,7 +38,6 @@ export interface PrivilegedWrites {
 
 export interface PrivilegedWritesOptions {
   readonly services: Services;
-  readonly log: Log;
   /** `/users`: the collection of the users' objects. */
   readonly users: string;
 }
@@ -99,13 +97,13 @@ const appAuth: Auth = { uid: '_app', authType: 'app' };
  * applies.
  */
 async function createUser(
-  { services, log }: PrivilegedWritesOptions,
+  { services }: PrivilegedWritesOptions,
   r: string,
   data: JsonObject,
 ): Promise<string> {
   const target = parseR(r);
   if (!target) throw fail('r.invalid');
-  const context: CommandContext = { services, auth: appAuth, log };
+  const context: CommandContext = { services, auth: appAuth };
   const request: CreateRequest = { cmd: 'create', tag: 0, target, body: data, cmdOpts: {} };
   const creation = new CreateCommand(context, request, 'unrestricted');
   let made = '';

@@ -86,9 +86,9 @@ export class Signup {
 
   /** The create by the new user. Throws 404 where there is no such model. */
   #createUser(newAccount: NewAccount, { rest }: SignupRequest): CreateCommand {
-    const { services, log } = this.#deps;
+    const { services } = this.#deps;
     const auth = authOf(newAccount);
-    const context: CommandContext = { services, auth, log };
+    const context: CommandContext = { services, auth };
     const target = parseR(newAccount.r);
     if (!target) throw fail('r.invalid');
     // As rules see it in the token, so that the two can be compared.

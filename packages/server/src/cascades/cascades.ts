@@ -80,7 +80,7 @@ export class Cascades {
     const { services, bus, log, metrics, deadLetters } = options;
     const { store, objects, platform } = services;
     this.#options = options;
-    this.#contexts = new PrivilegedContexts(services, log);
+    this.#contexts = new PrivilegedContexts(services);
     this.#records = new SystemRecords(objects);
     this.#limiter = new FairLimiter(
       { total: writesAtOnce, perOwner: writesAtOnce },

@@ -2,7 +2,6 @@ import type { Auth } from '@really/protocol';
 import type { Model, ModelSet } from '../model/model.js';
 import { unspokenAccess } from '../model/rules/access.js';
 import { noFieldRules } from '../model/rules/field-rules.js';
-import type { Log } from '../platform/log.js';
 import type { CommandContext, Services } from './services.js';
 
 /** The author of a post hook's write, as hooks see it, and subscribers in `opBy`. */
@@ -17,19 +16,15 @@ const everything = unspokenAccess('development');
  */
 export class PrivilegedContexts {
   readonly #services: Services;
-  readonly #log: Log;
   readonly #unrestricted = new WeakMap<ModelSet, ModelSet>();
 
-  constructor(services: Services, log: Log) {
-    this.#log = log;
+  constructor(services: Services) {
     this.#services = { ...services, models: () => this.#unrestrictedSet(services.models()) };
   }
 
-  /**
-   * `hookDepth`: the number of post hooks that led to the write. `owner`: who its work counts for.
-   */
+  /** `hookDepth`: see `CommandContext`. `owner`: who its work counts for. */
   ofHook(hookDepth: number, owner?: string): CommandContext {
-    return { services: this.#services, auth: hookAuth, log: this.#log, hookDepth, owner };
+    return { services: this.#services, auth: hookAuth, hookDepth, owner };
   }
 
   /** As `ofHook`, for what a deletion by this user goes on with (rule CAS6). */
@@ -37,7 +32,7 @@ export class PrivilegedContexts {
     auth: Auth,
     more: Pick<CommandContext, 'hookDepth' | 'cause' | 'owner'>,
   ): CommandContext {
-    return { services: this.#services, auth, log: this.#log, ...more };
+    return { services: this.#services, auth, ...more };
   }
 
   #unrestrictedSet(models: ModelSet): ModelSet {

@@ -11,7 +11,6 @@ import { unavailable } from '../objects/unavailable.js';
 import type { WriteAsker } from '../objects/write-request.js';
 import type { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
-import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import type { Span } from '../platform/tracing.js';
 import type { Rooms } from '../presence/rooms.js';
@@ -59,21 +58,11 @@ export interface CommandContext {
   readonly charge?: ((bytes: number) => void) | undefined;
   /** Where the command is traced. */
   readonly span?: Span | undefined;
-  readonly log: Log;
-  /**
-   * Called when its write is on disk: from then on pushes to its connection wait for its response
-   * (rule ONC6).
-   */
+  /** Called when its write is on disk: from then on pushes wait for its response (rule ONC6). */
   readonly onWritten?: (() => void) | undefined;
-  /**
-   * The number of post hooks that led to it, each run by a write of the one before; 0 for a
-   * client's command.
-   */
+  /** How many post hooks led to it, one by way of the other; 0 for a client's command. */
   readonly hookDepth?: number | undefined;
-  /**
-   * Where a cascade runs it: R of the deleted object that it follows from (rule CAS4). Such a
-   * command belongs to no client.
-   */
+  /** In a cascade: R of the deleted object that it follows from (rule CAS4). */
   readonly cause?: string | undefined;
   /** Who the work that follows from it counts for, where that is not `auth`: see `jobOwner`. */
   readonly owner?: string | undefined;
@@ -142,8 +131,5 @@ export interface Reply {
   readonly afterwards?: (() => void) | undefined;
 }
 
-/**
- * Runs one command. Rejects with a `ProtocolError` where it is refused; any other rejection is a
- * bug or a failure of the server.
- */
+/** Rejects with a `ProtocolError` where it refuses; with anything else for a fault of the server. */
 export type Handler<Request> = (context: CommandContext, request: Request) => Promise<Reply>;

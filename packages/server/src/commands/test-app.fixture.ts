@@ -218,7 +218,7 @@ async function sendText(
   const r = parsed.ok && 'target' in parsed.request ? parsed.request.target.r : undefined;
   try {
     if (!parsed.ok) throw parsed.error;
-    const context = { services, auth: pushTarget.auth, pushTarget, log: silentLog };
+    const context = { services, auth: pushTarget.auth, pushTarget };
     const reply = await runCommand(context, parsed.request as ObjectRequest);
     reply.afterwards?.();
     return JSON.parse(JSON.stringify(reply.body)) as JsonObject;

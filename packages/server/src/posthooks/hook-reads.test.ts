@@ -2,7 +2,6 @@ import type { JsonObject, JsonValue } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { PrivilegedContexts } from '../commands/privileged-contexts.js';
 import { type TestApp, type TestAppOptions, testApp } from '../commands/test-app.fixture.js';
-import { silentLog } from '../platform/log.js';
 import { QueryTimeout, StoreUnavailable } from '../store/store-errors.js';
 import { HookReads } from './hook-reads.js';
 
@@ -33,7 +32,7 @@ async function openApp(options: Partial<TestAppOptions> = {}) {
 }
 
 function readsOf({ services }: Pick<TestApp, 'services'>): HookReads {
-  return new HookReads(new PrivilegedContexts(services, silentLog).ofHook(0));
+  return new HookReads(new PrivilegedContexts(services).ofHook(0));
 }
 
 async function replyTo(

@@ -7,7 +7,6 @@ import type { Job, JobOutcome } from '../jobs/job-queue.js';
 import type { ScriptEffect } from '../model/hook-state.js';
 import { type ControlledStore, controlled } from '../objects/controlled-store.fixture.js';
 import { SystemRecords } from '../objects/system-records.js';
-import { silentLog } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import { StoreUnavailable } from '../store/store-errors.js';
@@ -71,7 +70,7 @@ async function openRun(app?: TestApp): Promise<TestRun> {
     queued.get(opened) ??
     new HookWrites({
       services,
-      contexts: new PrivilegedContexts(services, silentLog),
+      contexts: new PrivilegedContexts(services),
       deliveries: () => [],
       progress: ({ r }, progress) => records.request(r, (held) => ({ ...held, ...progress })),
     });

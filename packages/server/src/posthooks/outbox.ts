@@ -56,7 +56,7 @@ export class Outbox {
     const { services, bus, log, metrics, deadLetters } = options;
     const { store, objects, platform, limits } = services;
     this.#options = options;
-    const contexts = new PrivilegedContexts(services, log);
+    const contexts = new PrivilegedContexts(services);
     this.#reads = new HookReads(contexts.ofHook(0));
     const runs = metrics.counter(
       'really_post_hooks_total',

@@ -47,7 +47,7 @@ export async function openAuth({ values }: Config, ports: AuthPorts): Promise<Ap
     }),
     revocations,
     audit: services.audit ?? noAudit,
-    privilegedWrites: privilegedWrites({ services, log, users: values['auth.users'] }),
+    privilegedWrites: privilegedWrites({ services, users: values['auth.users'] }),
     issuers: published.issuers,
   };
 }

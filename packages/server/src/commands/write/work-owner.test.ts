@@ -2,7 +2,6 @@ import type { Auth } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { jobOwner } from '../../jobs/job-owner.js';
 import { setScriptOwner } from '../../model/script-owner.js';
-import { silentLog } from '../../platform/log.js';
 import { PrivilegedContexts } from '../privileged-contexts.js';
 import { testApp } from '../test-app.fixture.js';
 import { ownerOfWork } from './work-owner.js';
@@ -53,7 +52,7 @@ test('[POST13] work after a commit counts for its user, or for the address of an
 
 test('[POST13] what a post hook or a cascade leads to counts for the owner of it', async () => {
   const { services } = await openApp();
-  const contexts = new PrivilegedContexts(services, silentLog);
+  const contexts = new PrivilegedContexts(services);
   expect(ownerOfWork(contexts.ofHook(1, 'uid amal'))).toEqual({ owner: 'uid amal' });
   const auth = { uid: 'bea' };
   const ofCascade = (owner: string) => ownerOfWork(contexts.ofCascade(auth, { owner }));

@@ -89,11 +89,11 @@ export class CommandsInFlight {
     const { cmd, traceId, target } = request;
     const { auth } = this.#owner;
     const record = new CommandRecord(this.#deps, { cmd, traceId, r: target?.r, uid: auth.uid });
-    const { span, log } = record;
+    const { span } = record;
     const onWritten = () => {
       command.release ??= this.#owner.holdPushes();
     };
-    const call = { auth, pushTarget: this.#owner, traceId, span, log, onWritten };
+    const call = { auth, pushTarget: this.#owner, traceId, span, onWritten };
     const { pricedResponses } = this.#deps;
     const owner = pricedResponses.isPriced(cmd) ? ownerOf(this.#owner) : undefined;
     const command: Command = {

@@ -32,9 +32,8 @@ export async function runHttpCommand(
   const { request } = parsed;
   const command = { cmd: request.cmd, r: request.target?.r, uid: from.auth.uid, ...traced };
   const record = new CommandRecord(deps, command);
-  const { log, span } = record;
   try {
-    const reply = await commands.run({ ...from, traceId, span, log }, request);
+    const reply = await commands.run({ ...from, traceId, span: record.span }, request);
     record.end('ok');
     return reply;
   } catch (thrown) {
