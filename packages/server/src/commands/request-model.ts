@@ -1,27 +1,21 @@
 import { fail } from '@really/protocol';
-import { type ResolvedFields, resolveFields } from '../model/field-sets.js';
+import { resolveFields } from '../model/field-sets.js';
 import type { Model } from '../model/model.js';
 import type { CommandContext } from './services.js';
 
-/**
- * The model of a collection. Throws 404 `model.unknown`, also for system names, which have no
- * model.
- */
+/** Throws 404 `model.unknown`, also for system names, which have no model. */
 export function requestModel(context: CommandContext, names: readonly string[]): Model {
   const model = context.services.models().get(names);
   if (!model) throw fail('model.unknown');
   return model;
 }
 
-/**
- * The fields that `cmdOpts.fields` requests, `undefined` for all. Throws 400 with the names that
- * the model does not have.
- */
+/** The fields of `cmdOpts.fields`, `undefined` for all. Throws 400 with the unknown names. */
 export function requestedFields(
   model: Model,
   asked: readonly string[] | undefined,
 ): readonly string[] | undefined {
-  const resolved: ResolvedFields = resolveFields(model, asked);
+  const resolved = resolveFields(model, asked);
   if (resolved.ok) return resolved.fields;
   throw fail('request.invalid', {
     'cmdOpts.fields': resolved.unknown.map((name) => `field.unknown: ${name}`),

@@ -1,9 +1,6 @@
 import { fail } from '@really/protocol';
 
-/**
- * Revisions that a write may be based on, in place of the one in its message; `any` accepts the
- * current one.
- */
+/** What a write may be based on, in place of its message's revision; `any`: the current one. */
 export type AcceptedRevs = 'any' | readonly AcceptedRev[];
 
 export interface AcceptedRev {

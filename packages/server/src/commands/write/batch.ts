@@ -107,10 +107,7 @@ function refusal(index: number, error: unknown): unknown {
   return isOurs ? error : becauseOf(batchRefusal(index, error), error);
 }
 
-/**
- * For a batch, "another command" means another sequence of commands and Rs. As with single
- * commands, bodies are not compared.
- */
+/** Another command is here another sequence of commands and Rs; bodies are not compared. */
 function onceKeyOf(context: CommandContext, { body, cmdOpts }: BatchRequest): OnceKey | undefined {
   const id = cmdOpts.once;
   if (id === undefined) return undefined;

@@ -2,9 +2,7 @@ import type { FieldErrors, JsonObject, JsonValue } from '@really/protocol';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 import { jsonText } from '../../platform/json-texts.js';
 
-/**
- * JSON never takes more bytes than this multiple of `estimateBytes`: a control character takes six.
- */
+/** JSON takes at most this multiple of `estimateBytes`: a control character takes six bytes. */
 const densest = 6;
 
 export interface SizeCheck {
@@ -16,9 +14,7 @@ export interface SizeCheck {
   readonly fields: readonly string[];
 }
 
-/**
- * `object.too.large` under the largest field where the object would exceed the limit. Rule LIM10.
- */
+/** `object.too.large` under the largest field, where it exceeds the limit. Rule LIM10. */
 export function sizeErrors(data: JsonObject, { limit, before, fields }: SizeCheck): FieldErrors {
   // Nearly every object is small enough to skip serializing it.
   if (estimateBytes(data) * densest <= limit) return {};

@@ -19,10 +19,7 @@ export type PostHookName = Extract<keyof Hooks, `post${string}`>;
 /** Work for a post hook, committed with the write that it is about: the data that the hook sees. */
 export interface OutboxEntry extends StoredOwner {
   readonly hook: PostHookName;
-  /**
-   * The object, the revision that the write made, and its time in milliseconds since the Unix
-   * epoch.
-   */
+  /** The object, the revision that was written, and when: milliseconds since the Unix epoch. */
   readonly r: string;
   readonly rev: number;
   readonly at: number;

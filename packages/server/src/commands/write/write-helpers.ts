@@ -44,20 +44,14 @@ export function originOf(
   };
 }
 
-/**
- * The first command's record, where this one repeats it. Throws 409 where the first was another
- * command, or for another R.
- */
+/** The first result of a repeated command. Throws 409 where that was another, or of another R. */
 export function repeatedResult(key: OnceKey | undefined, first: OnceRecord): OnceResult {
   const [result] = first.results;
   if (first.cmd !== key?.cmd || first.r !== key.r || !result) throw fail('once.reused');
   return result;
 }
 
-/**
- * `reference.missing` under every path to a missing object, up to the maximum that a response
- * names.
- */
+/** `reference.missing` under each path to a missing object, as far as a response names them. */
 export function missingErrors(
   references: readonly FoundReference[],
   missing: ReadonlySet<string>,
