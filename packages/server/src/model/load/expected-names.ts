@@ -26,10 +26,7 @@ function isAlike(given: string, known: string): boolean {
 const wholeStep = 0.4;
 const mostCollectionDistance = 0.65;
 
-/**
- * The known collection that was most likely meant, each as its names: `['projects', 'tasks']`. A missing parent counts
- * less than differences in the letters.
- */
+/** The known collection that was most likely meant. A missing parent counts less than other letters do. */
 export function likelyCollection(
   names: readonly string[],
   known: readonly (readonly string[])[],

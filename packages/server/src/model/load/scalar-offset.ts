@@ -1,9 +1,6 @@
 import type { Scalar } from 'yaml';
 
-/**
- * The position in the file of the character at `index` of a scalar's value: quotes, escapes, folded lines and
- * indentation are in the file but not in the value.
- */
+/** The place in the file of a character of a scalar's value, which is without quotes, escapes and folding. */
 export function scalarOffset(text: string, scalar: Scalar, index: number): number {
   const [start, end] = scalar.range ?? [0, 0];
   const value = typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? '');

@@ -240,10 +240,7 @@ export function storedReference(field: ReferenceField, value: JsonValue): string
   return parsed.names.join('/') === field.collection.join('/') ? parsed.r : undefined;
 }
 
-/**
- * Whether it is an R of a top-level collection as it is printed. Only a shorter way: lists of
- * thousands of references are checked again whenever one is added.
- */
+/** A shorter way for an R as it is printed: lists of thousands are checked again whenever one is added. */
 function isPlainReference({ collection }: ReferenceField, value: JsonValue): value is string {
   if (collection.length !== 1 || typeof value !== 'string') return false;
   const start = `/${collection[0]}/`;

@@ -69,10 +69,7 @@ export class ViewTexts {
     return { view, isShared: true, finder: shared.finder };
   }
 
-  /**
-   * The view of `at`, to compare many with what they were, in a run in which nothing else happens: what is the same for
-   * all that is below one parent is computed once.
-   */
+  /** The view of `at`, for many in a run in which nothing else happens: once for all that is below one parent. */
   inOneRun(): (model: Model, auth: Auth, r: string) => string {
     const byModel = new Map<Model, Map<Auth, Map<string, string>>>();
     return (model, auth, r) => {

@@ -29,10 +29,7 @@ export type View =
 
 const allVisible: View = { kind: 'visible', hidden: [] };
 
-/**
- * The read rule, then the rules of fields and pre-get. Synchronous if both can be; never rejects. `finder`: where their
- * lookups are found, by default as committed.
- */
+/** The read rule, rules of fields, pre-get. Synchronous if they can be; never rejects. By default as committed. */
 export function view(
   model: Model,
   object: StoredObject,

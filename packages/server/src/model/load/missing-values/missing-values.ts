@@ -10,7 +10,7 @@ import { draftsIn } from '../build-model.js';
 import type { FieldDraft, ModelDraft, ScriptSlot } from '../draft.js';
 import type { LookupLinks } from '../lookups/link-lookups.js';
 import { placeIn } from '../warning-texts.js';
-import { both, type Present, presentIf, type Read, readOf } from './present-values.js';
+import { both, type Present, presentIf, type Read, readOf, saysEqual } from './present-values.js';
 
 /** In JavaScript two missing values are equal, so a rule that compares them allows whoever has neither (rule LKP6). */
 export function* missingValueWarnings(draft: ModelDraft, links: LookupLinks): Generator<string> {
@@ -94,10 +94,7 @@ interface Equality {
   readonly present: Present;
 }
 
-/**
- * Adds the equalities whose truth makes the whole true. `isAsserted`: whether `node` makes the whole true by being true, or
- * by being false.
- */
+/** Adds those whose truth makes the whole true. `isAsserted`: so does the truth of `node`; otherwise its falsehood. */
 function addEqualities(found: Equality[], node: Node, present: Present, isAsserted: boolean): void {
   switch (node.type) {
     case 'LogicalExpression': {
@@ -125,8 +122,7 @@ function addEqualities(found: Equality[], node: Node, present: Present, isAssert
     }
     case 'BinaryExpression': {
       const binary = node as BinaryExpression;
-      const isEquality = isAsserted ? ['==', '==='] : ['!=', '!=='];
-      if (isEquality.includes(binary.operator)) found.push({ node: binary, present });
+      if (saysEqual(binary.operator, isAsserted)) found.push({ node: binary, present });
       return;
     }
     default:

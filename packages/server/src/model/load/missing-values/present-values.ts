@@ -19,8 +19,10 @@ export interface Read {
 /** Paths whose values are not missing. */
 export type Present = ReadonlySet<string>;
 
-const equalities: ReadonlySet<string> = new Set(['==', '===']);
-const inequalities: ReadonlySet<string> = new Set(['!=', '!==']);
+/** Whether a comparison with this operator says, by being true or false, that its sides are equal. */
+export function saysEqual(operator: string, holds: boolean): boolean {
+  return (holds ? ['==', '==='] : ['!=', '!==']).includes(operator);
+}
 
 /** The paths that have a value if an expression is true, or false. Errs only towards fewer. */
 export function presentIf(node: Node, holds: boolean): Present {
@@ -51,12 +53,11 @@ export function presentIf(node: Node, holds: boolean): Present {
 }
 
 function presentByComparison({ operator, left, right }: BinaryExpression, holds: boolean): Present {
-  const isEqual = (holds ? equalities : inequalities).has(operator);
-  const isUnequal = (holds ? inequalities : equalities).has(operator);
   const sides = [left, right] as const;
-  if (isUnequal) return both(...sides.filter((_, at) => isNullish(sides[1 - at])).map(pathsOf));
+  if (saysEqual(operator, !holds))
+    return both(...sides.filter((_, at) => isNullish(sides[1 - at])).map(pathsOf));
   const isOrder = holds && ['<', '>', '<=', '>='].includes(operator);
-  if (!isEqual && !isOrder) return new Set();
+  if (!saysEqual(operator, holds) && !isOrder) return new Set();
   return both(...sides.filter((_, at) => hasValue(sides[1 - at])).map(pathsOf));
 }
 
