@@ -7,8 +7,7 @@ import { systemCreation } from '../../objects/system-records.js';
 import type { PreparedWrite } from '../../objects/write-request.js';
 import { fits, Whole } from '../../platform/record-schema.js';
 import type { CommandContext } from '../services.js';
-import { storedAuth } from './stored-auth.js';
-import { ownerOfWork, type StoredOwner } from './work-owner.js';
+import { ownerOfWork, type StoredOwner, storedAuth } from './work-owner.js';
 
 /** The names of the collection of unfinished cascades. */
 export const cascades = '_cascades';

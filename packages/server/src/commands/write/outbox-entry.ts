@@ -11,8 +11,7 @@ import { AnyObject, fits } from '../../platform/record-schema.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import type { Write } from '../../store/write-group.js';
 import { type CommandContext, chargeForWriting } from '../services.js';
-import { storedAuth } from './stored-auth.js';
-import { ownerOfWork, type StoredOwner } from './work-owner.js';
+import { ownerOfWork, type StoredOwner, storedAuth } from './work-owner.js';
 
 export type PostHookName = Extract<keyof Hooks, `post${string}`>;
 

@@ -1,6 +1,17 @@
+import { Type } from '@really/protocol/schema';
 import { scriptOwnerOf } from '../../model/script-owner.js';
+import { AnyObject } from '../../platform/record-schema.js';
 import { sealOf } from '../../platform/seal.js';
 import type { CommandContext } from '../services.js';
+
+/** An `Auth` as it is stored with work that goes on in its name: see `plainAuth`. */
+export const storedAuth = Type.Object({
+  uid: Type.String(),
+  authType: Type.Optional(Type.String()),
+  _r: Type.Optional(Type.String()),
+  data: Type.Optional(AnyObject),
+  admin: Type.Optional(Type.Unsafe<true>({ enum: [true] })),
+});
 
 /** Who work counts for, as it is stored: see `jobOwner`. */
 export interface StoredOwner {
