@@ -116,10 +116,7 @@ function buildRooms(context: Context): RoomModel {
   };
 }
 
-function buildFields(
-  drafts: ReadonlyMap<string, FieldDraft>,
-  context: Context,
-): Map<string, Field> {
+function buildFields(drafts: ModelDraft['fields'], context: Context): Map<string, Field> {
   return new Map([...drafts].map(([name, draft]) => [name, buildField(draft, context)]));
 }
 

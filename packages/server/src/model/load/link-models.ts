@@ -69,9 +69,7 @@ export function noCollection(
 ): string {
   const name = collectionPath(names);
   const likely = likelyCollection(names, known);
-  const nearest: Record<string, string> = likely
-    ? { [name.toLowerCase()]: collectionPath(likely) }
-    : {};
+  const nearest = likely && { [name.toLowerCase()]: collectionPath(likely) };
   return `there is no collection ${quoted(name)}; ${expectedNames(name, known.map(collectionPath), nearest)}`;
 }
 
@@ -82,8 +80,9 @@ function checkNameReference(
   sets: readonly string[],
   where: string,
 ): void {
+  const isThere = target.fields.has(name) || target.brokenFields.has(name) || sets.includes(name);
+  if (!target.yaml.isSound || isThere) return;
   const known = [...new Set([...target.fields.keys(), ...target.brokenFields]), ...sets];
-  if (!target.yaml.isSound || known.includes(name)) return;
   const expected = expectedNames(name, known);
   draft.yaml.problem(offset, `unknown field ${quoted(name)} of ${where}; ${expected}`);
 }

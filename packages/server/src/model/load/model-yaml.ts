@@ -1,16 +1,18 @@
 import {
+  type CST,
   type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
   type Pair,
+  Parser,
+  parseDocument,
   Scalar,
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
 import { expectedNames, quoted } from './expected-names.js';
-import { deepest, parseYaml } from './parse-yaml.js';
 import type { SourceFile } from './source-file.js';
 
 /** A node with aliases resolved; `null` if the file has nothing there. */
@@ -25,6 +27,8 @@ export interface YamlEntry {
   readonly node: YamlNode;
 }
 
+/** Maximum nesting of a file. */
+const deepest = 64;
 /** Maximum number of nodes of a file, counting repetitions by aliases. */
 const mostNodes = 20_000;
 const mostErrors = 20;
@@ -171,6 +175,37 @@ export class ModelYaml {
       seen.add(entry.name);
     }
   }
+}
+
+/** The library composes nested values recursively, so a file that is too deep must be refused before. */
+function parseYaml(file: SourceFile): Document | undefined {
+  if (isTooDeep(file.text)) {
+    return file.problem(0, `nested too deeply; expected at most ${deepest} levels`);
+  }
+  return parseDocument(file.text, {
+    version: '1.2',
+    uniqueKeys: false,
+    prettyErrors: false,
+    strict: true,
+  });
+}
+
+/** Whether a text has too many levels, valid or not. */
+function isTooDeep(text: string): boolean {
+  const waiting: { token: CST.Token; level: number }[] = [];
+  for (const token of new Parser().parse(text)) waiting.push({ token, level: 0 });
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { token, level } = next;
+    if (level > deepest) return true;
+    for (const inner of tokensIn(token)) waiting.push({ token: inner, level: level + 1 });
+  }
+  return false;
+}
+
+function tokensIn(token: CST.Token): CST.Token[] {
+  if (token.type === 'document') return token.value ? [token.value] : [];
+  if (!('items' in token)) return [];
+  return token.items.flatMap((item) => [item.key, item.value]).filter((node) => node != null);
 }
 
 function partsOf(node: YamlNode | undefined): unknown[] {

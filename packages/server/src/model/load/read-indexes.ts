@@ -95,10 +95,7 @@ function checkField(
 }
 
 /** The fields that an object has once, by their paths. */
-function* pathsOf(
-  fields: ReadonlyMap<string, FieldDraft>,
-  before: string,
-): Generator<[string, FieldDraft]> {
+function* pathsOf(fields: FieldDrafts['fields'], before: string): Generator<[string, FieldDraft]> {
   for (const [name, field] of fields) {
     yield [before + name, field];
     if (field.type === 'Object') yield* pathsOf(field.fields, `${before}${name}.`);

@@ -1,4 +1,4 @@
-import type { Field, ModelLimits, ModelSet } from '../model.js';
+import type { Field, Model, ModelLimits, ModelSet } from '../model.js';
 import { isObjectMember } from '../script/members.js';
 import { TypeCheck } from '../validation/check-types.js';
 import { deletionWarnings } from './deletions/deletion-warnings.js';
@@ -136,10 +136,7 @@ function* staleWarnings(draft: ModelDraft): Generator<string> {
 }
 
 /** The fields with a constant default that does not fit: no create that leaves them out can succeed. */
-function* defaultWarnings(
-  fields: ReadonlyMap<string, Field>,
-  limits: ModelLimits,
-): Generator<string> {
+function* defaultWarnings(fields: Model['fields'], limits: ModelLimits): Generator<string> {
   for (const field of fields.values()) {
     const fault = defaultFault(field, limits);
     if (fault !== undefined) {
