@@ -235,9 +235,10 @@ function numbersIn(value: JsonValue, found = new Set<number>()): ReadonlySet<num
 
 export function storedReference(field: ReferenceField, value: JsonValue): string | undefined {
   if (isPlainReference(field, value)) return value;
+  const { collection } = field;
   const parsed = parseR(value);
-  if (parsed?.kind !== 'object') return undefined;
-  return parsed.names.join('/') === field.collection.join('/') ? parsed.r : undefined;
+  if (parsed?.kind !== 'object' || parsed.names.length !== collection.length) return undefined;
+  return parsed.names.every((name, index) => name === collection[index]) ? parsed.r : undefined;
 }
 
 /** A shorter way for an R as it is printed: lists of thousands are checked again whenever one is added. */

@@ -1,6 +1,7 @@
-import type { JsonValue } from '@really/protocol';
+import type { JsonObject, JsonValue } from '@really/protocol';
+import type { HookRequest } from '../hooks.js';
 import { lookupScope } from '../lookups/find-lookups.js';
-import type { LookupFinder, LookupInputs } from '../lookups/lookup.js';
+import type { LookupFinder } from '../lookups/lookup.js';
 import type { Model, Script, ScriptResult } from '../model.js';
 import { nowKey, ownerKey, type ScriptScope } from '../script/expression.js';
 import { refusalError, scriptError } from '../script/failure-log.js';
@@ -20,13 +21,18 @@ export function reportFailure(
   if (result.kind === 'stopped') throw scriptError(script.where, result);
 }
 
+export interface ValidationContext {
+  readonly owner?: string | undefined;
+  /** For lookups; without it, they find nothing. */
+  readonly request?: (HookRequest & { readonly finder: LookupFinder }) | undefined;
+}
+
 /** What checks see besides the value. */
-export interface CheckContext {
+interface CheckContext extends ValidationContext {
   /** For `now()`. */
   readonly now?: string | undefined;
-  readonly owner?: string | undefined;
-  /** For lookups: the object as it would be, and where they are found. Without it, they find nothing. */
-  readonly lookups?: { readonly inputs: LookupInputs; readonly finder: LookupFinder } | undefined;
+  /** The object as it would be: the templates of lookups are filled in with it. */
+  readonly obj?: JsonObject | undefined;
 }
 
 /** Runs the checks that the types left, all at once, and adds problems to `errors`. */
@@ -49,10 +55,11 @@ function runCheck(
   context: CheckContext,
 ): ScriptResult | Promise<ScriptResult> {
   const { script } = check;
-  const { lookups } = context;
+  const { request, obj } = context;
   const own = scopeOf(check, context);
-  if (!script.lookups?.length || !lookups) return script.run(own);
-  const found = lookupScope(script.lookups, lookups.inputs, lookups.finder);
+  if (!script.lookups?.length || !request) return script.run(own);
+  const { auth, r, finder } = request;
+  const found = lookupScope(script.lookups, { auth, r, obj }, finder);
   // The value under its own name hides a lookup.
   if (!(found instanceof Promise)) return script.run({ ...found, ...own });
   return found.then((late) => script.run({ ...late, ...own }));

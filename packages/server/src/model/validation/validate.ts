@@ -1,12 +1,10 @@
 import type { JsonObject } from '@really/protocol';
 import { instantText } from '../../platform/instant-text.js';
-import type { HookRequest } from '../hooks.js';
-import type { LookupFinder } from '../lookups/lookup.js';
 import type { Model } from '../model.js';
 import { TypeCheck } from './check-types.js';
 import { fillDefaults } from './fill-defaults.js';
 import { roundedLongs } from './rounded-numbers.js';
-import { type CheckContext, runChecks } from './run-checks.js';
+import { runChecks, type ValidationContext } from './run-checks.js';
 import { mostPaths, ValidationErrors } from './validation-errors.js';
 
 export interface Checked {
@@ -14,19 +12,6 @@ export interface Checked {
   readonly data: JsonObject;
   /** Codes by the path of the field, for a 409 `validation.failed`. Empty if it is valid. */
   readonly errors: Record<string, string[]>;
-}
-
-interface ValidationContext {
-  readonly owner?: string | undefined;
-  /** For lookups. */
-  readonly request?: (HookRequest & { readonly finder: LookupFinder }) | undefined;
-}
-
-/** Templates are filled in with the object as it would be. */
-function seenIn({ request }: ValidationContext, obj: JsonObject): CheckContext['lookups'] {
-  if (request === undefined) return undefined;
-  const { auth, r, finder } = request;
-  return { inputs: { auth, r, obj }, finder };
 }
 
 /**
@@ -42,13 +27,13 @@ export async function prepareCreate(
   const errors = new ValidationErrors();
   if (hasTooMany(body)) addUnknown(model, body, errors);
   if (errors.isFull) return { data: {}, errors: errors.toFieldErrors() };
-  const { owner } = context;
+  const { owner, request } = context;
   const now = instantText(context.now);
   const filled = await fillDefaults(model, body, errors, { now, owner });
   const check = new TypeCheck(model.limits, errors);
   const data = check.fields(model.fields, filled, '');
   for (const path of roundedLongs(model.fields, body)) errors.add(path, 'type.invalid');
-  await runChecks(model, check.pending, errors, { now, owner, lookups: seenIn(context, data) });
+  await runChecks(model, check.pending, errors, { now, owner, request, obj: data });
   return { data, errors: errors.toFieldErrors() };
 }
 
@@ -94,7 +79,6 @@ export function checkUpdate(
   }
   const checked = (): Checked => ({ data, errors: check.errors.toFieldErrors() });
   if (check.pending.length === 0) return checked();
-  const { owner } = context;
-  const seen = { owner, lookups: seenIn(context, data) };
+  const seen = { ...context, obj: data };
   return runChecks(model, check.pending, check.errors, seen).then(checked);
 }
