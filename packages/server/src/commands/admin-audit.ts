@@ -8,7 +8,6 @@ import type { StoredObject } from '../store/stored-object.js';
 import type { Write } from '../store/write-group.js';
 import { type CommandContext, requesterOf } from './services.js';
 
-/** A command, for the audit log. */
 export interface AuditedCommand {
   readonly cmd: string;
   readonly target: { readonly r: string };

@@ -62,7 +62,6 @@ export async function dereference(
   });
 }
 
-/** Collects every reference in a value. */
 function collect(field: Field, value: JsonValue | undefined, found: Shown): void {
   if (!holdsReference(field)) return;
   if (field.type === 'reference' && typeof value === 'string') {

@@ -15,7 +15,6 @@ import { memberName } from '../script/members.js';
 interface MemberRead {
   readonly owner: string;
   readonly path: readonly string[];
-  /** Its offset in the source. */
   readonly offset: number;
 }
 
