@@ -6,8 +6,6 @@ import type { FoundModel } from '../walk-models.js';
 import type { PlacedInsertion } from './parse-template.js';
 import type { LookupDraft } from './read-lookups.js';
 
-type FieldPath = { readonly field: FieldDraft } | 'unknown' | 'inside';
-
 /** Checks which collections the lookups of an app can reach, when all models were read (rule LKP6). */
 export class LookupLinks {
   readonly #drafts: ReadonlyMap<string, ModelDraft>;
@@ -22,7 +20,11 @@ export class LookupLinks {
   check(draft: ModelDraft): void {
     for (const lookup of draft.lookups.declared.values()) {
       if (!draft.lookups.lookups.has(lookup.name)) continue;
-      for (const placed of lookup.insertions) this.#checkInsertion(draft, lookup, placed);
+      for (const placed of lookup.insertions) {
+        const problem = this.#insertionProblem(draft, placed);
+        if (problem === undefined) continue;
+        draft.yaml.problem(placed.offset, `the lookup ${quoted(lookup.name)}: ${problem}`);
+      }
       this.#checkTarget(draft, lookup);
     }
   }
@@ -54,8 +56,7 @@ export class LookupLinks {
     if (insertion.kind !== 'obj' && insertion.kind !== 'lookup') return undefined;
     const owner = insertion.kind === 'obj' ? draft : this.model(draft, insertion.name);
     const found = owner && fieldAt(owner, insertion.path);
-    if (typeof found !== 'object' || found.field.type !== 'reference') return undefined;
-    return found.field.collection;
+    return typeof found === 'object' && found.type === 'reference' ? found.collection : undefined;
   }
 
   #checkTarget(draft: ModelDraft, { name, names, offset }: LookupDraft): void {
@@ -67,12 +68,6 @@ export class LookupLinks {
     if (isThere) return;
     const problem = noCollection(target ?? names, this.#known);
     draft.yaml.problem(offset, `the lookup ${quoted(name)}: ${problem}`);
-  }
-
-  #checkInsertion(draft: ModelDraft, lookup: LookupDraft, placed: PlacedInsertion): void {
-    const problem = this.#insertionProblem(draft, placed);
-    if (problem === undefined) return;
-    draft.yaml.problem(placed.offset, `the lookup ${quoted(lookup.name)}: ${problem}`);
   }
 
   #insertionProblem(draft: ModelDraft, { insertion, place }: PlacedInsertion): string | undefined {
@@ -113,7 +108,7 @@ function fieldProblem(
     return `${owner} has no field ${quoted(name)}; ${expectedNames(name, known)}`;
   }
   if (found === 'inside') return undefined;
-  const { type } = found.field;
+  const { type } = found;
   if (place === 'start' && type !== 'reference') {
     return `${quoted(name)} of ${owner} is of type ${type}; expected a reference to begin with`;
   }
@@ -124,7 +119,10 @@ function fieldProblem(
 }
 
 /** `inside`: in a value that the model does not describe. */
-function fieldAt(model: ModelDraft, [first = '', ...rest]: readonly string[]): FieldPath {
+function fieldAt(
+  model: ModelDraft,
+  [first = '', ...rest]: readonly string[],
+): FieldDraft | 'unknown' | 'inside' {
   let field = model.fields.get(first);
   if (field === undefined) {
     return model.brokenFields.has(first) || !model.yaml.isSound ? 'inside' : 'unknown';
@@ -136,5 +134,5 @@ function fieldAt(model: ModelDraft, [first = '', ...rest]: readonly string[]): F
     if (inner === undefined) return 'unknown';
     field = inner;
   }
-  return { field };
+  return field;
 }
