@@ -12,12 +12,6 @@ export interface ObjectCacheOptions {
   readonly bytes: number;
 }
 
-interface Load {
-  readonly result: Promise<StoredObject | undefined>;
-  /** Set when a commit overtook the load: the result may be stale and is not cached. */
-  overtaken: boolean;
-}
-
 /**
  * The committed state of objects, the most recently used in memory. Where the store has other
  * writers, the cache serves only updates (their commit detects a stale base), and reads go to the
@@ -26,7 +20,8 @@ interface Load {
 export class ObjectCache {
   readonly #store: Store;
   readonly #cache: LRUCache<string, StoredObject>;
-  readonly #loads = new Map<string, Load>();
+  /** Reads of the store, unless a commit has overtaken them: what they find may be stale then. */
+  readonly #loads = new Map<string, Promise<StoredObject | undefined>>();
   /**
    * Objects that were looked for and are not deleted, such as the parents of new ones: they are not
    * loaded for that. May miss a deletion, which the commit sees.
@@ -65,10 +60,9 @@ export class ObjectCache {
     if (rs.length === 0) return [];
     if (!this.#store.isSoleWriter) return await this.#store.getMany(rs);
     const found = rs.map((r) => this.#cache.get(r));
-    const missing = [...new Set(rs.filter((_, index) => !found[index]))];
-    if (missing.length === 0) return found;
-    const loaded = await this.#loadMany(missing);
-    return rs.map((r, index) => found[index] ?? loaded.get(r));
+    if (!found.includes(undefined)) return found;
+    this.#beginLoads(rs.filter((r, index) => !found[index] && !this.#loads.has(r)));
+    return await Promise.all(rs.map((r, index) => found[index] ?? this.#load(r)));
   }
 
   /** As `readMany`, with a pause after each if they are not all in memory. */
@@ -141,13 +135,13 @@ export class ObjectCache {
   /** As `forget`, for all objects of these collections: `users`, `users/posts`. */
   forgetCollections(collections: ReadonlySet<string>): void {
     for (const r of [...this.#cache.keys(), ...this.#loads.keys()]) {
-      if (collections.has(collectionOf(r))) this.forget(r);
+      if (collections.has(namesOf(r).join('/'))) this.forget(r);
     }
   }
 
   /** As `forget`, for all objects. */
   clear(): void {
-    for (const r of [...this.#loads.keys()]) this.#overtake(r);
+    this.#loads.clear();
     this.#living.clear();
     this.#cache.clear();
   }
@@ -159,38 +153,31 @@ export class ObjectCache {
 
   #overtake(r: string): void {
     this.#living.delete(r);
-    const load = this.#loads.get(r);
-    if (!load) return;
-    load.overtaken = true;
     this.#loads.delete(r);
   }
 
   #load(r: string): Promise<StoredObject | undefined> {
-    return this.#loads.get(r)?.result ?? this.#track(r, this.#store.get(r));
+    return this.#loads.get(r) ?? this.#track(r, this.#store.get(r));
   }
 
-  async #loadMany(rs: readonly string[]): Promise<Map<string, StoredObject | undefined>> {
-    const unknown = rs.filter((r) => !this.#loads.has(r));
-    if (unknown.length > 0) {
-      const answer = this.#store.getMany(unknown);
-      for (const [index, r] of unknown.entries()) {
-        void this.#track(
-          r,
-          answer.then((objects) => objects[index]),
-        );
-      }
+  /** Loads these in one read. */
+  #beginLoads(rs: readonly string[]): void {
+    const unique = [...new Set(rs)];
+    if (unique.length === 0) return;
+    const answer = this.#store.getMany(unique);
+    for (const [index, r] of unique.entries()) {
+      const object = answer.then((objects) => objects[index]);
+      void this.#track(r, object);
     }
-    const objects = await Promise.all(rs.map((r) => this.#load(r)));
-    return new Map(rs.map((r, index) => [r, objects[index]]));
   }
 
   #track(r: string, answer: Promise<StoredObject | undefined>): Promise<StoredObject | undefined> {
     const finish = (object: StoredObject | undefined) => {
-      if (load.overtaken) return;
+      if (this.#loads.get(r) !== load) return;
       this.#loads.delete(r);
       if (object) this.#cache.set(r, object);
     };
-    const result = answer.then(
+    const load = answer.then(
       (object) => {
         finish(object);
         return object;
@@ -200,12 +187,7 @@ export class ObjectCache {
         throw error;
       },
     );
-    const load: Load = { result, overtaken: false };
     this.#loads.set(r, load);
-    return result;
+    return load;
   }
-}
-
-function collectionOf(r: string): string {
-  return namesOf(r).join('/');
 }
