@@ -59,15 +59,12 @@ export class Committer {
   #queue: CommitEntry[] = [];
   /** Spans of traced entries; an entry dropped while it waits is not recorded. */
   readonly #spans = new WeakMap<CommitEntry, Span>();
-  #running = false;
+  /** While something waits or is committed. */
+  #running: Promise<void> | undefined;
   /** The position of the last change that was answered. */
   #position: Pos | undefined;
-  #publishing = 0;
-  /** Commits begun, and of these how many have ended: settled and published, or failed. */
-  #begun = 0;
-  #over = 0;
-  #waiting: { readonly commit: number; readonly resolve: () => void }[] = [];
-  #idle: (() => void)[] = [];
+  /** Resolves when the commit begun last has ended: settled and published, or failed. */
+  #ended = Promise.resolve();
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -97,34 +94,31 @@ export class Committer {
     this.#queue.push(entry);
     // Includes the wait for the commit before it.
     if (entry.span) this.#spans.set(entry, entry.span.child('commit'));
-    if (this.#running) return;
-    this.#running = true;
     // Deferred, so that other sockets that are readable in this tick get into the same commit.
-    setImmediate(() => void this.#run());
+    this.#running ??= new Promise((resolve) => setImmediate(() => resolve(this.#run())));
   }
 
   /** Resolves when nothing waits, no commit runs, and everything is published. */
   async drained(): Promise<void> {
-    if (!this.#running && this.#publishing === 0) return;
-    await new Promise<void>((resolve) => this.#idle.push(resolve));
+    do {
+      await this.#running;
+      await this.#ended;
+    } while (this.#running);
   }
 
   /**
    * Resolves when every commit begun so far has ended: whatever a read before this call saw is
-   * answered and published by then.
+   * answered and published by then. They end in the order in which they began.
    */
-  async published(): Promise<void> {
-    const commit = this.#begun;
-    if (this.#over >= commit) return;
-    await new Promise<void>((resolve) => this.#waiting.push({ commit, resolve }));
+  published(): Promise<void> {
+    return this.#ended;
   }
 
   async #run(): Promise<void> {
     for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
       await this.#commit(batch);
     }
-    this.#running = false;
-    this.#wakeIdle();
+    this.#running = undefined;
   }
 
   /** The next batch; leaves out entries that were dropped while they waited. */
@@ -154,7 +148,10 @@ export class Committer {
   async #commit(batch: readonly CommitEntry[]): Promise<void> {
     const { store, clock } = this.#options;
     const began = clock.monotonic();
-    this.#begun += 1;
+    let end = () => {};
+    this.#ended = new Promise((resolve) => {
+      end = resolve;
+    });
     let outcomes: readonly GroupOutcome[];
     try {
       outcomes = await store.commit(batch.map(({ group }) => group));
@@ -163,13 +160,14 @@ export class Committer {
       const found = error instanceof OutcomeUnknown ? await this.#find(batch) : undefined;
       if (!found) {
         this.#fail(batch, error);
+        this.#publish([], end);
         return;
       }
       outcomes = found;
     }
     this.#duration.record((clock.monotonic() - began) / 1000);
     this.#size.record(batch.reduce((sum, { group }) => sum + group.writes.length, 0));
-    this.#settle(batch, outcomes);
+    this.#publish(this.#settle(batch, outcomes), end);
   }
 
   /**
@@ -203,7 +201,11 @@ export class Committer {
     }
   }
 
-  #settle(batch: readonly CommitEntry[], outcomes: readonly GroupOutcome[]): void {
+  /** Returns the changes, to be published. */
+  #settle(
+    batch: readonly CommitEntry[],
+    outcomes: readonly GroupOutcome[],
+  ): readonly CommittedChange[] {
     const changes: CommittedChange[] = [];
     batch.forEach((entry, index) => {
       const outcome = outcomes[index];
@@ -217,7 +219,7 @@ export class Committer {
       entry.settle(outcome);
     });
     this.#position = changes.at(-1)?.pos ?? this.#position;
-    this.#publish(changes);
+    return changes;
   }
 
   #fail(batch: readonly CommitEntry[], error: unknown): void {
@@ -227,7 +229,6 @@ export class Committer {
       this.#endSpan(entry, 'failed', batch);
       entry.settle({ kind: 'failed', error });
     }
-    this.#publish([]);
   }
 
   #endSpan(entry: CommitEntry, result: Settlement['kind'], batch: readonly CommitEntry[]): void {
@@ -236,30 +237,11 @@ export class Committer {
     this.#spans.get(entry)?.end(attributes, result === 'failed');
   }
 
-  #publish(changes: readonly CommittedChange[]): void {
-    this.#publishing += 1;
+  #publish(changes: readonly CommittedChange[], end: () => void): void {
     process.nextTick(() => {
       if (changes.length > 0) this.#options.bus.publish(changes);
-      this.#publishing -= 1;
-      this.#countOver();
-      this.#wakeIdle();
+      end();
     });
-  }
-
-  /** Commits end in the order in which they began. */
-  #countOver(): void {
-    this.#over += 1;
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = waiting.filter(({ commit }) => commit > this.#over);
-    for (const { commit, resolve } of waiting) if (commit <= this.#over) resolve();
-  }
-
-  #wakeIdle(): void {
-    if (this.#running || this.#publishing > 0) return;
-    const waiting = this.#idle;
-    this.#idle = [];
-    for (const resolve of waiting) resolve();
   }
 }
 
