@@ -1,12 +1,13 @@
 import type { Clock } from '../platform/platform.js';
 import type { StoredObject } from '../store/stored-object.js';
+import type { WriteGroup } from '../store/write-group.js';
 import type { Committer, Settlement } from './committer.js';
-import { estimateAllBytes } from './estimate-bytes.js';
+import { estimateAllBytes, estimateGroupBytes } from './estimate-bytes.js';
 import type { ObjectCache } from './object-cache.js';
 import type { OnceGuard } from './once-guard.js';
 import type { OtherObjects } from './other-objects.js';
 import { mayHaveWritten, storeFailure, unavailable } from './unavailable.js';
-import { BatchEntry, type WriteBatch } from './write-batch.js';
+import type { WriteBatch } from './write-batch.js';
 import type { PreparedWrite, WriteAllResult } from './write-request.js';
 import type { WriteTurns } from './write-turns.js';
 
@@ -79,7 +80,7 @@ export class BatchRunner {
     batch: WriteBatch,
     { isFirst, isLast }: { isFirst: boolean; isLast: boolean },
   ): Promise<WriteAllResult | undefined> {
-    const { once } = batch;
+    const { once } = batch.options;
     batch.phase = 'preparing';
     const repeated = once && (await this.#options.once.lookUp(once));
     if (repeated) return { kind: 'repeated', first: repeated };
@@ -102,7 +103,7 @@ export class BatchRunner {
     for (const [index, { r, fresh, prepare }] of batch.requests.entries()) {
       // One after the other: none is loaded for a batch that was refused already.
       const isKnown = heads.has(r) || (fresh && isFirst);
-      if (!isKnown) heads.set(r, await this.#options.turns.load(r, batch));
+      if (!isKnown) heads.set(r, await this.#options.turns.load(r, batch.options));
       try {
         const write = await prepare(heads.get(r), ...reads);
         bytes += estimateAllBytes(write);
@@ -133,36 +134,40 @@ export class BatchRunner {
     prepared: readonly PreparedWrite[],
   ): Promise<WriteAllResult | undefined> {
     batch.phase = 'committing';
+    const { once, erases, span } = batch.options;
+    const sideWrites = prepared.flatMap((write) => write.sideWrites ?? []);
+    const group = { writes: [...prepared, ...sideWrites], once, erases };
     return new Promise((resolve, reject) => {
-      const entry: BatchEntry = new BatchEntry(prepared, batch, (settlement) => {
+      const settle = (settlement: Settlement) => {
         // Before anything else reads the objects.
-        this.#updateCache(batch, entry, settlement);
+        this.#updateCache(batch, group, settlement);
         if (settlement.kind === 'failed') reject(settlement.error);
-        else resolve(this.#resultOf(entry, prepared, settlement));
-      });
-      this.#options.committer.add(entry);
+        else resolve(this.#resultOf(prepared, settlement));
+      };
+      const bytes = estimateGroupBytes(group);
+      this.#options.committer.add({ group, bytes, dropped: false, begun: false, span, settle });
       batch.markTried();
     });
   }
 
-  #updateCache(batch: WriteBatch, { group }: BatchEntry, settlement: Settlement): void {
+  #updateCache(batch: WriteBatch, group: WriteGroup, settlement: Settlement): void {
     const { cache } = this.#options;
+    const { erases = [] } = group;
     const ownRs = new Set(batch.slots.map(({ r }) => r));
     if (settlement.kind === 'committed') {
       for (const { object } of group.writes) {
         if (ownRs.has(object.r)) cache.committed(object);
         else cache.forget(object.r);
       }
-      for (const r of batch.erases) cache.forget(r);
+      for (const r of erases) cache.forget(r);
     } else if (settlement.kind !== 'failed' || mayHaveWritten(settlement.error)) {
       // The cache may be stale.
       for (const { object } of group.writes) cache.forget(object.r);
-      for (const r of [...ownRs, ...batch.erases]) cache.forget(r);
+      for (const r of [...ownRs, ...erases]) cache.forget(r);
     }
   }
 
   #resultOf(
-    entry: BatchEntry,
     prepared: readonly PreparedWrite[],
     settlement: Exclude<Settlement, { kind: 'failed' }>,
   ): WriteAllResult | undefined {
@@ -171,6 +176,12 @@ export class BatchRunner {
     const { refusal } = settlement;
     if (refusal.kind === 'changed') this.#options.cache.forget(refusal.r);
     if (refusal.kind === 'conflict' || refusal.kind === 'changed') return undefined;
-    return { ...refusal, index: entry.ownerOf(settlement.index) };
+    return { ...refusal, index: requestAt(settlement.index, prepared) };
   }
+}
+
+/** The request to which a write of the group belongs: side writes come after those of all requests. */
+function requestAt(index: number, prepared: readonly PreparedWrite[]): number {
+  const sideWrites = prepared.flatMap((write, at) => (write.sideWrites ?? []).map(() => at));
+  return sideWrites[index - prepared.length] ?? index;
 }

@@ -1,8 +1,19 @@
 import type { JsonObject, JsonValue } from '@really/protocol';
 import type { LoggedChange } from '../store/store-reads.js';
-import type { Write } from '../store/write-group.js';
-import { keptReferenceBytes, newReferenceBytes } from './reference-bytes.js';
+import type { Write, WriteGroup } from '../store/write-group.js';
 import type { PreparedWrite } from './write-request.js';
+
+/**
+ * What a reference costs that a write adds, as bytes of a message that cost as much: it is looked
+ * for before the write and at its commit, and entered in the store's index of references.
+ */
+export const newReferenceBytes = 512;
+
+/**
+ * One that is in a written field already: it is compared with what the field has now, before the
+ * write and at its commit.
+ */
+export const keptReferenceBytes = 128;
 
 /** Bytes from which the estimate of an object is remembered. */
 const large = 16 * 1024;
@@ -40,11 +51,18 @@ export function estimateWriteBytes({ object, change }: Write): number {
   return 400 + size + (change.created === object.data ? size : estimateBytes(change.created));
 }
 
-/** As `estimateWriteBytes`, with what else makes a commit long, which others wait for. */
-export function estimateCommitBytes(write: Write): number {
-  const { requires, keptReferences = 0 } = write;
-  const references = newReferenceBytes * requires.length + keptReferenceBytes * keptReferences;
-  return estimateWriteBytes(write) + references;
+/**
+ * As `estimateWriteBytes` for all writes of a group, with what else makes a commit long, which others
+ * wait for.
+ */
+export function estimateGroupBytes({ writes }: WriteGroup): number {
+  let bytes = 0;
+  for (const write of writes) {
+    const { requires, keptReferences = 0 } = write;
+    bytes += estimateWriteBytes(write) + newReferenceBytes * requires.length;
+    bytes += keptReferenceBytes * keptReferences;
+  }
+  return bytes;
 }
 
 /** Approximate bytes of a change that was read from a history or the log, with its object. */

@@ -1,7 +1,7 @@
 import type { Span } from '../platform/tracing.js';
 import type { WriteGroup } from '../store/write-group.js';
 import type { CommitEntry, Settlement } from './committer.js';
-import { estimateCommitBytes } from './estimate-bytes.js';
+import { estimateGroupBytes } from './estimate-bytes.js';
 import { type QueuePlace, QueueSlot } from './queue-slot.js';
 import { BatchSlot } from './write-batch.js';
 import type { PreparedWrite, SingleWriteRequest, WriteResult } from './write-request.js';
@@ -53,7 +53,7 @@ export class PendingWrite implements CommitEntry {
     this.write = write;
     const writes = write.sideWrites ? [write, ...write.sideWrites] : [write];
     this.group = { writes, once: queued.request.once };
-    this.bytes = writes.reduce((sum, sideWrite) => sum + estimateCommitBytes(sideWrite), 0);
+    this.bytes = estimateGroupBytes(this.group);
     this.#onSettled = onSettled;
   }
 
@@ -191,7 +191,7 @@ export class ObjectQueue {
     const begun = [this.preparing, this.aside.get(owner)].find(isAwaited);
     await (this.waiting.findLast(isAwaited) ?? begun)?.whenTried();
     const { preparing } = this;
-    if (preparing instanceof BatchSlot && isBefore(preparing)) await preparing.batch.whenEnded();
+    if (preparing instanceof BatchSlot && isBefore(preparing)) await preparing.batch.ended;
     else await this.pending.at(-1)?.whenEnded();
   }
 

@@ -171,8 +171,9 @@ export class Objects {
 
   /**
    * Prepares and writes one revision of one object. Requests of one owner for one R take effect in
-   * the order of the calls, and those of several owners nearly so: see `ObjectQueue`. Resolves when the revision is on disk, or with the reason why there is none; rejects
-   * with what `prepare` threw, once the state it saw is stored, or with 503.
+   * the order of the calls, and those of several owners nearly so: see `ObjectQueue`. Resolves when
+   * the revision is on disk, or with the reason why there is none; rejects with what `prepare` threw,
+   * once the state it saw is stored, or with 503.
    */
   write(request: SingleWriteRequest): Promise<WriteResult> {
     const { once } = request;
@@ -226,8 +227,8 @@ export class Objects {
   }
 
   /** See `Committer.published`. */
-  async published(): Promise<void> {
-    await this.#committer.published();
+  published(): Promise<void> {
+    return this.#committer.published();
   }
 
   /** Resolves when no write is in progress and everything is published. */
@@ -269,19 +270,19 @@ export class Objects {
     options: WriteAllOptions,
   ): Promise<WriteAllResult> {
     return new Promise((resolve, reject) => {
-      this.#pause.admit(() => this.#admitBatch(requests, options, { resolve, reject }));
+      this.#pause.admit(() => {
+        const batch = new WriteBatch(this.#order++, requests, options);
+        batch.onHeld = () => {
+          const result = this.#batches.run(batch).then(resolve, reject);
+          void result.then(() => this.#endBatch(batch));
+        };
+        this.#enterBatch(batch);
+      });
     });
   }
 
-  #admitBatch(
-    requests: readonly WriteRequest[],
-    { erases = [], ...options }: WriteAllOptions,
-    { resolve, reject }: Pick<WriteBatch, 'resolve' | 'reject'>,
-  ): void {
-    const order = this.#order++;
-    const batch = new WriteBatch({ ...options, requests, erases, order, resolve, reject });
-    batch.onHeld = () => this.#runBatch(batch);
-    if (requests.length === 0) this.#runBatch(batch);
+  #enterBatch(batch: WriteBatch): void {
+    if (batch.slots.length === 0) batch.onHeld();
     for (const { slot, orderKey } of batch.orderSlots) this.#commitOrder.enter(slot, orderKey);
     const queues = batch.slots.map((slot) => {
       const queue = this.#queueOf(slot.r);
@@ -329,17 +330,14 @@ export class Objects {
     for (const resolve of waiting) resolve();
   }
 
-  #runBatch(batch: WriteBatch): void {
-    const result = this.#batches.run(batch).then(batch.resolve, batch.reject);
-    void result.then(() => {
-      batch.end();
-      for (const slot of batch.slots) {
-        const queue = this.#queueOf(slot.r);
-        queue.leave(slot);
-        queue.moves += 1;
-        this.#advance(queue);
-      }
-    });
+  #endBatch(batch: WriteBatch): void {
+    batch.end();
+    for (const slot of batch.slots) {
+      const queue = this.#queueOf(slot.r);
+      queue.leave(slot);
+      queue.moves += 1;
+      this.#advance(queue);
+    }
   }
 
   /** Prepares and submits a request, and then the next one of its queue. Never rejects. */
@@ -451,33 +449,20 @@ export class Objects {
     for (const { queued, begun, write } of dropped) {
       if (settlement.kind === 'failed' && begun) {
         for (const { object } of write.sideWrites ?? []) this.#cache.forget(object.r);
-        queued.reject(this.#failure(queue, settlement.error));
+        if (mayHaveWritten(settlement.error)) this.#cache.forget(queue.r);
+        queued.reject(storeFailure(settlement.error));
       } else if (queued !== pending.queued) toRetry.push(queued);
     }
     if (settlement.kind === 'repeated') pending.queued.resolve(settlement);
     else if (settlement.kind === 'refused') {
       const { refusal } = settlement;
       if (refusal.kind === 'changed') this.#cache.forget(refusal.r);
-      if (refusal.kind !== 'conflict' && refusal.kind !== 'changed')
-        pending.queued.resolve(refusal);
-      else if (this.#retryAfterConflict(queue, pending.queued)) toRetry.push(pending.queued);
+      if (refusal.kind === 'conflict' || refusal.kind === 'changed') {
+        this.#cache.forget(queue.r);
+        if (this.#mayRetry(pending.queued)) toRetry.push(pending.queued);
+      } else pending.queued.resolve(refusal);
     }
     if (toRetry.length > 0) this.#retry(queue, toRetry);
-  }
-
-  /** The error for requests whose commit failed as a whole. */
-  #failure(queue: ObjectQueue, error: unknown): unknown {
-    if (mayHaveWritten(error)) this.#cache.forget(queue.r);
-    return storeFailure(error);
-  }
-
-  /**
-   * The stored revision is not the one that the write was built on, or that of an object that it
-   * was decided by. Returns true where it may be retried.
-   */
-  #retryAfterConflict(queue: ObjectQueue, queued: QueuedWrite): boolean {
-    this.#cache.forget(queue.r);
-    return this.#mayRetry(queued);
   }
 
   /** Counts a conflict. False where there were too many: the request is answered. */

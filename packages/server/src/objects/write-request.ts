@@ -46,12 +46,15 @@ export interface WriteRequest {
   ) => PreparedWrite | Promise<PreparedWrite>;
 }
 
-/** A request outside a batch. */
-export interface SingleWriteRequest extends WriteRequest, WriteAsker {
+/** Of the command that writes. */
+export interface WriteOptions extends WriteAsker {
   readonly once?: OnceKey | undefined;
   /** Span of the command, where it is traced. */
   readonly span?: Span | undefined;
 }
+
+/** A request outside a batch. */
+export interface SingleWriteRequest extends WriteRequest, WriteOptions {}
 
 export interface PreparedWrite extends Write {
   /**
@@ -62,10 +65,7 @@ export interface PreparedWrite extends Write {
 }
 
 /** Options of a whole batch. */
-export interface WriteAllOptions extends WriteAsker {
-  readonly once?: OnceKey | undefined;
-  /** Span of the command, where it is traced. */
-  readonly span?: Span | undefined;
+export interface WriteAllOptions extends WriteOptions {
   /**
    * System objects that are erased from the store with the writes, or not at all: see `WriteGroup`.
    * They must not be written at the time.
