@@ -11,7 +11,6 @@ import type { Position } from './position.js';
 import { isSameList } from './push/visibility.js';
 import type { PushTarget } from './push-target.js';
 import type { QueryGroupTraits } from './query/query-group-traits.js';
-import type { LiveSession } from './registry/live-session.js';
 
 /** The committed object of this R. Throws if the objects could not be read. */
 export type HeadOf = (r: string) => StoredObject | undefined;
@@ -19,15 +18,13 @@ export type HeadOf = (r: string) => StoredObject | undefined;
 /** An item of a subscribe command, before it is registered. */
 export interface ItemSubscribeRequest {
   /** Authorizes the item, at once if possible. Throws or rejects if it is refused. */
-  authorize(headOf: HeadOf): AuthorizedItem | Promise<AuthorizedItem>;
+  authorize(headOf: HeadOf): Register | Promise<Register>;
   /** Call at the end in any case. */
   release(): void;
 }
 
-export interface AuthorizedItem {
-  /** Creates the subscription or widens the existing one. Throws if that is refused. */
-  register(session: LiveSession): RegisteredItem;
-}
+/** Creates the subscription or widens the existing one. Throws if that is refused. */
+export type Register = () => RegisteredItem;
 
 /** What the response reports of a subscription. */
 export interface SubscribedItem {

@@ -6,7 +6,6 @@ import type { StoredObject } from '../store/stored-object.js';
 import {
   type CollectionSubscribeDeps,
   CollectionSubscribeRequest,
-  collectionSubscribeOptions,
 } from './collection/collection-subscribe-request.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import {
@@ -17,16 +16,14 @@ import { pushError } from './push/push-error.js';
 import { WindowLimitRequest } from './query/window-limit-request.js';
 import type { GroupReassignment } from './registry/group-reassignment.js';
 import type { LiveSession } from './registry/live-session.js';
-import {
-  type AuthorizedItem,
-  type HeadOf,
-  type ItemSubscribeRequest,
-  type RegisteredItem,
-  type RequestedSubscription,
-  requestedFields,
-  requireModel,
-  type SubscribedItem,
-  type SubscribeRequestItem,
+import type {
+  HeadOf,
+  ItemSubscribeRequest,
+  Register,
+  RegisteredItem,
+  RequestedSubscription,
+  SubscribedItem,
+  SubscribeRequestItem,
 } from './subscribe-checks.js';
 
 export interface SubscribeDeps {
@@ -132,9 +129,10 @@ async function tryBatch(
     const authorized = await settled(outcomes);
     if (context.models() !== models) return undefined;
     if (rightsTimes(context, items) !== authorizedAt) return undefined;
-    return session.dropped
-      ? []
-      : authorized.map((outcome) => registerItem(context, session, outcome));
+    if (session.dropped) return [];
+    return authorized.map((outcome) =>
+      outcome.error ? outcome : attempt(context, outcome.item, outcome.value),
+    );
   } finally {
     for (const request of requests) if (!request.error) request.value.release();
   }
@@ -169,13 +167,9 @@ function requestFor(
   }
   if (item.limit !== undefined)
     throw fail.invalid(`body.subscriptions[${index}].limit`, 'only.of.queries');
-  if (target.kind === 'object') {
-    return new ObjectSubscribeRequest(deps.objects, session, target, { item, index });
-  }
-  const model = requireModel(deps.context, target.names);
-  const fields = requestedFields(model, item.fields, `body.subscriptions[${index}].fields`);
-  const options = collectionSubscribeOptions(target, { ...item, fields }, index);
-  return new CollectionSubscribeRequest(deps.collections, session, options);
+  return target.kind === 'object'
+    ? new ObjectSubscribeRequest(deps.objects, session, target, { item, index })
+    : new CollectionSubscribeRequest(deps.collections, session, target, { item, index });
 }
 
 /**
@@ -192,10 +186,9 @@ async function readHeads(
   for (const { item, error } of requests) {
     if (!error && item.target?.kind === 'object') rs.add(item.target.r);
   }
-  const requested = [...rs];
   const byR = new Map<string, StoredObject>();
   try {
-    const heads = requested.length > 0 ? await paidHeads(context, session, requested, result) : [];
+    const heads = rs.size > 0 ? await paidHeads(context, session, [...rs], result) : [];
     if (!heads) return undefined;
     for (const head of heads) if (head) byR.set(head.r, head);
   } catch (error) {
@@ -232,7 +225,7 @@ function authorizeItem(
   context: LiveContext,
   request: ItemOutcome<ItemSubscribeRequest>,
   headOf: HeadOf,
-): ItemOutcome<AuthorizedItem> | Promise<ItemOutcome<AuthorizedItem>> {
+): ItemOutcome<Register> | Promise<ItemOutcome<Register>> {
   if (request.error) return request;
   const { item } = request;
   const failed = (error: unknown) => ({ item, error: pushError(context, error, { r: item.r }) });
@@ -244,15 +237,6 @@ function authorizeItem(
   } catch (error) {
     return failed(error);
   }
-}
-
-function registerItem(
-  context: LiveContext,
-  session: LiveSession,
-  outcome: ItemOutcome<AuthorizedItem>,
-): ItemOutcome<RegisteredItem> {
-  if (outcome.error) return outcome;
-  return attempt(context, outcome.item, () => outcome.value.register(session));
 }
 
 function attempt<T>(

@@ -1,7 +1,6 @@
 import { type CollectionR, fail } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { ownerOf } from '../../queries/owner.js';
-import type { Scope } from '../../store/store-reads.js';
 import type { Pos } from '../../store/stored-object.js';
 import { FairHistoryReader } from '../catch-up/fair-history-reader.js';
 import type { LiveContext } from '../live-context.js';
@@ -14,12 +13,15 @@ import type { SubscriberGroupTraits } from '../registry/subscriber-group.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { Topics } from '../registry/topics.js';
 import {
-  type AuthorizedItem,
   assertSubscribable,
   authorizeCollection,
   type ItemSubscribeRequest,
+  type Register,
   type RegisteredItem,
+  type RequestedSubscription,
+  requestedFields,
   requireModel,
+  type SubscribeRequestItem,
   widenFields,
 } from '../subscribe-checks.js';
 import type { CollectionCatchUp } from './collection-catch-up.js';
@@ -33,24 +35,15 @@ export interface CollectionSubscribeDeps {
   readonly reassignment: GroupReassignment;
 }
 
-export interface CollectionSubscribeOptions {
-  readonly r: string;
-  readonly scope: Scope;
-  readonly fields: readonly string[] | undefined;
-  /** The opaque position of an earlier push. */
-  readonly pos?: string | undefined;
-  /** As in `RequestedSubscription`. */
-  readonly after?: Position | undefined;
-  /** The path of `pos` in the request, for the error. */
-  readonly posPath: string;
-}
-
 /** A subscribe request for the creations in a collection: rule SUB6. */
 export class CollectionSubscribeRequest implements ItemSubscribeRequest {
   readonly #deps: CollectionSubscribeDeps;
   readonly #session: LiveSession;
-  readonly #options: CollectionSubscribeOptions;
+  readonly #item: RequestedSubscription;
+  /** The path of the item in the request, for errors. */
+  readonly #path: string;
   readonly #model: Model;
+  readonly #fields: readonly string[] | undefined;
   readonly #topic: CollectionTopic;
 
   /**
@@ -60,22 +53,24 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
   constructor(
     deps: CollectionSubscribeDeps,
     session: LiveSession,
-    options: CollectionSubscribeOptions,
+    { r, names, parents }: CollectionR,
+    { item, index }: SubscribeRequestItem,
   ) {
     this.#deps = deps;
     this.#session = session;
-    this.#options = options;
-    this.#model = requireModel(deps.context, options.scope.names);
+    this.#item = item;
+    this.#path = `body.subscriptions[${index}]`;
+    this.#model = requireModel(deps.context, names);
+    this.#fields = requestedFields(this.#model, item.fields, `${this.#path}.fields`);
     assertSubscribable(this.#model, session.pushTarget.auth);
-    const { r, scope } = options;
-    this.#topic = deps.topics.retain(r, () => new CollectionTopic(r, scope));
+    this.#topic = deps.topics.retain(r, () => new CollectionTopic(r, { names, parents }));
   }
 
   release(): void {
     this.#deps.topics.release(this.#topic);
   }
 
-  async authorize(): Promise<AuthorizedItem> {
+  async authorize(): Promise<Register> {
     await authorizeCollection(this.#model, this.#session.pushTarget, this.#topic.r);
     const { store } = this.#deps.context;
     const now = await store.position();
@@ -86,16 +81,17 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
       const { gone } = await reads.created(this.#topic.scope, from.pos, 1);
       if (gone) throw fail('position.gone');
     }
-    return { register: () => this.#register(now, from) };
+    return () => this.#register(now, from);
   }
 
   /**
    * The starting position. One of another view is accepted only from the server itself (`after`).
    */
   #startingPosition(): Position | undefined {
-    const { after, pos, posPath } = this.#options;
+    const { after, pos } = this.#item;
     if (after || pos === undefined) return after;
-    return this.#deps.context.positions.read(pos, this.#groupTraits().view, posPath);
+    const { view } = this.#groupTraits();
+    return this.#deps.context.positions.read(pos, view, `${this.#path}.pos`);
   }
 
   #register(now: Pos, from: Position | undefined): RegisteredItem {
@@ -119,8 +115,8 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
 
   #groupTraits(): SubscriberGroupTraits {
     const { pushTarget } = this.#session;
-    const { r, fields } = this.#options;
-    return groupTraitsOf(this.#deps.context, this.#model, { r, fields }, pushTarget);
+    const asked = { r: this.#topic.r, fields: this.#fields };
+    return groupTraitsOf(this.#deps.context, this.#model, asked, pushTarget);
   }
 
   /**
@@ -129,7 +125,7 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
    */
   #widen(subscription: CollectionSubscription): RegisteredItem {
     this.#deps.registry.assignGroup(subscription);
-    const fields = widenFields(this.#model, subscription.group.fields, this.#options.fields);
+    const fields = widenFields(this.#model, subscription.group.fields, this.#fields);
     if (fields !== subscription.group.fields)
       this.#deps.reassignment.changeFields(subscription, fields);
     return this.#registered(subscription);
@@ -137,21 +133,7 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
 
   #registered(subscription: CollectionSubscription): RegisteredItem {
     const { fields, view } = subscription.group;
-    return {
-      r: subscription.key,
-      fields: visibleFields(this.#model, { fields, hidden: [] }),
-      view,
-    };
+    const visible = visibleFields(this.#model, { fields, hidden: [] });
+    return { r: subscription.key, fields: visible, view };
   }
-}
-
-/** The options of a subscribe item for a collection. */
-export function collectionSubscribeOptions(
-  { r, names, parents }: CollectionR,
-  item: Pick<CollectionSubscribeOptions, 'fields' | 'pos' | 'after'>,
-  index: number,
-): CollectionSubscribeOptions {
-  const posPath = `body.subscriptions[${index}].pos`;
-  const { fields, pos, after } = item;
-  return { r, scope: { names, parents }, fields, pos, after, posPath };
 }

@@ -1,4 +1,4 @@
-import { fail, type ObjectR } from '@really/protocol';
+import { type Auth, fail, type ObjectR } from '@really/protocol';
 import { isLastSeen, refuseAbsent } from '../../model/deleted.js';
 import type { Model } from '../../model/model.js';
 import { hidesNothing } from '../../model/view/view.js';
@@ -13,14 +13,15 @@ import type { SubscriberGroupTraits } from '../registry/subscriber-group.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { Topics } from '../registry/topics.js';
 import {
-  type AuthorizedItem,
   assertSubscribable,
   type HeadOf,
   type ItemSubscribeRequest,
+  type Register,
   type RegisteredItem,
   type RequestedSubscription,
   requestedFields,
   requireModel,
+  type SubscribedItem,
   type SubscribeRequestItem,
   widenFields,
 } from '../subscribe-checks.js';
@@ -41,7 +42,7 @@ const maxKeptBytes = 4096;
 interface FoundObject {
   readonly object: StoredObject;
   /** The rights that it was authorized with, and the fields they hide. */
-  readonly auth: LiveSession['pushTarget']['auth'];
+  readonly auth: Auth;
   readonly hidden: readonly string[];
 }
 
@@ -81,7 +82,7 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     this.#deps.topics.release(this.#topic);
   }
 
-  authorize(headOf: HeadOf): AuthorizedItem | Promise<AuthorizedItem> {
+  authorize(headOf: HeadOf): Register | Promise<Register> {
     const { auth } = this.#session.pushTarget;
     const head = headOf(this.#topic.r);
     if (!head || head.deleted) return this.#authorizeAbsent(head, auth);
@@ -92,27 +93,23 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
       : this.#authorized(seen, auth);
   }
 
-  #authorized({ object, view }: RevisionView, auth: FoundObject['auth']): AuthorizedItem {
+  #authorized({ object, view }: RevisionView, auth: Auth): Register {
     if (view.kind === 'refused') throw view.error;
-    return { register: () => this.#register({ object, auth, hidden: view.hidden }) };
+    return () => this.#register({ object, auth, hidden: view.hidden });
   }
 
   /**
    * Rule DEL5: a client that knew the object, or might see its tombstone, is sent its deletion and
    * author.
    */
-  async #authorizeAbsent(
-    tombstone: StoredObject | undefined,
-    auth: FoundObject['auth'],
-  ): Promise<AuthorizedItem> {
-    const model = this.#model;
+  async #authorizeAbsent(tombstone: StoredObject | undefined, auth: Auth): Promise<Register> {
     if (tombstone && (await this.#mayLearnOfDeletion(tombstone, auth))) {
-      return { register: () => this.#register({ object: tombstone, auth, hidden: [] }) };
+      return () => this.#register({ object: tombstone, auth, hidden: [] });
     }
-    return await refuseAbsent(model, { tombstone, r: this.#topic.r }, auth);
+    return await refuseAbsent(this.#model, { tombstone, r: this.#topic.r }, auth);
   }
 
-  async #mayLearnOfDeletion(tombstone: StoredObject, auth: FoundObject['auth']): Promise<boolean> {
+  async #mayLearnOfDeletion(tombstone: StoredObject, auth: Auth): Promise<boolean> {
     const { isKnownToClient, view } = this.#item;
     if (isKnownToClient && view === this.#view()) return true;
     const { read, subscribe } = this.#model.access;
@@ -167,13 +164,9 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
   }
 
   #groupTraits(fields: readonly string[] | undefined): SubscriberGroupTraits {
-    const { r } = this.#topic;
-    return objectGroupTraitsOf(
-      this.#deps.context,
-      this.#model,
-      { r, fields },
-      this.#session.pushTarget,
-    );
+    const { pushTarget } = this.#session;
+    const asked = { r: this.#topic.r, fields };
+    return objectGroupTraitsOf(this.#deps.context, this.#model, asked, pushTarget);
   }
 
   /** The revision in the request is ignored: the client has the subscription already. */
@@ -181,12 +174,7 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     if (found.object.deleted) throw fail('object.gone');
     this.#deps.registry.assignGroup(subscription);
     const fields = widenFields(this.#model, subscription.group.fields, this.#fields);
-    if (fields === subscription.group.fields)
-      return {
-        r: subscription.key,
-        fields: this.#visibleFields(subscription, found),
-        view: subscription.group.view,
-      };
+    if (fields === subscription.group.fields) return this.#described(subscription, found);
     this.#deps.registry.assignGroup(subscription, { fields });
     const isKnown = subscription.progress !== 'waiting' || subscription.catchUpMode === 'widened';
     subscription.catchUpMode = isKnown ? 'widened' : 'first';
@@ -195,10 +183,8 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     return this.#registered(subscription, found);
   }
 
-  #registered(
-    subscription: ObjectSubscription,
-    { object, auth, hidden }: FoundObject,
-  ): RegisteredItem {
+  #registered(subscription: ObjectSubscription, found: FoundObject): RegisteredItem {
+    const { object, auth, hidden } = found;
     const { generation, group } = subscription;
     // Many items of one request wait for its response: large objects are read again.
     const isKept = !object.deleted && estimateBytes(object.data) <= maxKeptBytes;
@@ -214,18 +200,12 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
         this.#deps.catchUp.begin(subscription);
       }
     };
-    return {
-      r: subscription.key,
-      fields: this.#visibleFields(subscription, { hidden }),
-      view: group.view,
-      start: () => this.#deps.registry.start(subscription, begin),
-    };
+    const start = () => this.#deps.registry.start(subscription, begin);
+    return { ...this.#described(subscription, found), start };
   }
 
-  #visibleFields(
-    subscription: ObjectSubscription,
-    { hidden }: Pick<FoundObject, 'hidden'>,
-  ): readonly string[] {
-    return visibleFields(this.#model, { fields: subscription.group.fields, hidden });
+  #described({ key, group }: ObjectSubscription, { hidden }: FoundObject): SubscribedItem {
+    const fields = visibleFields(this.#model, { fields: group.fields, hidden });
+    return { r: key, fields, view: group.view };
   }
 }

@@ -5,8 +5,8 @@ import { visibleFields } from '../push/visibility.js';
 import type { GroupReassignment } from '../registry/group-reassignment.js';
 import type { LiveSession } from '../registry/live-session.js';
 import {
-  type AuthorizedItem,
   type ItemSubscribeRequest,
+  type Register,
   type RegisteredItem,
   requireModel,
   type SubscribeRequestItem,
@@ -43,10 +43,10 @@ export class WindowLimitRequest implements ItemSubscribeRequest {
   release(): void {}
 
   /** The new window is read as the first one was: its user waits for what earlier reads took. */
-  async authorize(): Promise<AuthorizedItem> {
+  async authorize(): Promise<Register> {
     const { pushTarget } = this.#subscription.session;
     await this.#deps.context.queryCharge?.paidOff(ownerOf(pushTarget));
-    return { register: () => this.#register() };
+    return () => this.#register();
   }
 
   #register(): RegisteredItem {
