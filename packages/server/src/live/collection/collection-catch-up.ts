@@ -8,7 +8,7 @@ import { type LiveContext, modelOf } from '../live-context.js';
 import { canPush } from '../push/fan-out.js';
 import { viewNow } from '../push/view-now.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
-import { authorizeCollection } from '../subscribe-checks.js';
+import { authorizeCollection, requireModel } from '../subscribe-checks.js';
 import { type CollectionDelivery, CreationFrames, creationOf } from './collection-delivery.js';
 import { creationPage } from './collection-feed.js';
 import type { CollectionSubscription } from './collection-subscription.js';
@@ -45,12 +45,6 @@ export class CollectionCatchUp {
     else this.begin(subscription);
   }
 
-  /** As `beginFromPos`, for a live subscription that has received everything applied so far. */
-  beginFromApplied(subscription: CollectionSubscription): void {
-    subscription.pos = Math.max(subscription.pos, subscription.topic.appliedPos);
-    this.beginFromPos(subscription);
-  }
-
   /** As `begin`: nothing has to be read unless a delivery was missed before it is in its new group. */
   beginFromPos(subscription: CollectionSubscription): void {
     beginCatchUp(this.#context, this.#registry, subscription, async (isCurrent) => {
@@ -78,7 +72,10 @@ export class CollectionCatchUp {
 
   async #run(subscription: CollectionSubscription, isCurrent: () => boolean): Promise<void> {
     while (subscription.progress === 'behind' && canPush(this.#context, subscription)) {
-      const page = await this.#read(subscription);
+      // Each page has its own time budget, since a slow client may delay the next one.
+      const reads = new FairHistoryReader(this.#context, ownerOf(subscription.session.pushTarget));
+      const { scope } = subscription.topic;
+      const page = await reads.created(scope, subscription.pos, creationPage);
       if (!isCurrent()) return;
       if (page.gone) throw fail('position.gone');
       await this.#pushPage(subscription, isCurrent, page);
@@ -90,27 +87,18 @@ export class CollectionCatchUp {
     }
   }
 
-  #read(subscription: CollectionSubscription): Promise<Created> {
-    // Each page has its own time budget, since a slow client may delay the next one.
-    const reads = new FairHistoryReader(this.#context, ownerOf(subscription.session.pushTarget));
-    return reads.created(subscription.topic.scope, subscription.pos, creationPage);
-  }
-
   async #pushPage(
     subscription: CollectionSubscription,
     isCurrent: () => boolean,
     page: Created,
   ): Promise<void> {
-    const model = modelOf(this.#context, subscription.topic.scope.names);
-    if (!model) throw fail('model.unknown');
+    const model = requireModel(this.#context, subscription.topic.scope.names);
     for (const entry of page.entries) {
       const { auth } = subscription.session.pushTarget;
       const sight = await viewNow(this.#context, model, entry.object, { auth });
       if (!isCurrent() || subscription.progress !== 'behind') return;
-      const frames = new CreationFrames(this.#context, subscription.group, {
-        creation: creationOf(entry),
-        sight,
-      });
+      const creation = creationOf(entry);
+      const frames = new CreationFrames(this.#context, subscription.group, { creation, sight });
       this.#delivery.push(subscription, frames);
       if (subscription.progress !== 'behind') return;
     }

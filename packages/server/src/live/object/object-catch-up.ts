@@ -1,12 +1,13 @@
 import { fail } from '@really/protocol';
 import { isLastSeen, refuseAbsent } from '../../model/deleted.js';
 import type { Model } from '../../model/model.js';
-import { mayHide } from '../../model/view/view.js';
+import { mayHide, pushView } from '../../model/view/view.js';
 import { estimateBytes, estimateChangeBytes } from '../../objects/estimate-bytes.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import { beginCatchUp } from '../catch-up/begin-catch-up.js';
-import { type LiveContext, modelOf } from '../live-context.js';
+import { FairHistoryReader } from '../catch-up/fair-history-reader.js';
+import type { LiveContext } from '../live-context.js';
 import type { SnapshotReason } from '../live-metrics.js';
 import { canPush } from '../push/fan-out.js';
 import { markedFrame, onceMarkerOf } from '../push/once-marker.js';
@@ -14,7 +15,8 @@ import { deletedFrame } from '../push/push-message.js';
 import { viewNow } from '../push/view-now.js';
 import { lastVisibleChange, type Visibility } from '../push/visibility.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
-import { hiddenFieldsAt } from './hidden-fields-at.js';
+import { requireModel } from '../subscribe-checks.js';
+import { dataAtRevision } from './data-at-revision.js';
 import { type ObjectDelivery, visibilityOf } from './object-delivery.js';
 import { ObjectFrames } from './object-frames.js';
 import { ObjectReplay, type ObjectReplayPage } from './object-replay.js';
@@ -88,9 +90,11 @@ export class ObjectCatchUp {
     let mode = subscription.catchUpMode;
     let replay: ObjectReplay | undefined;
     while (subscription.progress === 'behind' && canPush(this.#context, subscription)) {
-      const model = this.#modelOf(subscription);
+      const model = requireModel(this.#context, subscription.topic.names);
       replay ??= this.#replayOf(subscription, model);
-      const authorized = await this.#readAuthorized(subscription, model, { mode, replay });
+      const page = await pageFor(mode, replay, subscription.rev);
+      if (!isCurrent()) return;
+      const authorized = await this.#authorize(subscription, model, { page, isCurrent });
       if (!authorized || !isCurrent()) return;
       mode = 'revisions';
       this.#pushPage(subscription, authorized, replay);
@@ -106,61 +110,57 @@ export class ObjectCatchUp {
   #replayOf(subscription: ObjectSubscription, model: Model): ObjectReplay {
     const partial = subscription.group.fields !== undefined || mayHide(model);
     const owner = ownerOf(subscription.session.pushTarget);
-    return new ObjectReplay(this.#context, {
-      r: subscription.topic.r,
-      owner,
-      version: model.version,
-      partial,
-    });
+    const { version } = model;
+    return new ObjectReplay(this.#context, { r: subscription.topic.r, owner, version, partial });
   }
 
-  /**
-   * Reads and authorizes the next page; `undefined` if the subscription ended or was restarted
-   * meanwhile.
-   */
-  async #readAuthorized(
+  /** `undefined` if the subscription ended or was restarted meanwhile. */
+  async #authorize(
     subscription: ObjectSubscription,
     model: Model,
-    how: { mode: CatchUpMode; replay: ObjectReplay },
+    { page, isCurrent }: { page: ObjectReplayPage; isCurrent: () => boolean },
   ): Promise<AuthorizedPage | undefined> {
-    const { generation } = subscription;
-    let page = await pageFor(how.mode, how.replay, subscription.rev);
-    if (subscription.generation !== generation) return undefined;
     if (page.kind === 'missing') throw fail('object.missing');
     if (page.kind === 'deleted') {
-      const { rev, change } = page;
-      await this.#assertMayLearnOfDeletion(subscription, model, rev);
-      if (subscription.generation !== generation) return undefined;
-      const { r } = subscription.topic;
-      const under = { names: model.names, r, view: subscription.group.view };
-      const last = deletedFrame({
-        r,
-        rev,
-        authorship: change,
-        prev: rev - 1,
-        under,
-      });
-      const { pushTarget } = subscription.session;
-      const frame = markedFrame(last, change && onceMarkerOf(change), pushTarget);
-      this.#registry.endWithPush(subscription, frame, 'deleted');
+      await this.#assertMayLearnOfDeletion(subscription, model, page.rev);
+      if (isCurrent()) this.#endDeleted(subscription, model, page);
       return undefined;
     }
     const { recorder } = subscription.group;
     const { auth } = subscription.session.pushTarget;
     const reader = { auth, finder: recorder };
-    const { object: seen, view } = await viewNow(this.#context, model, page.object, reader);
-    if (subscription.generation !== generation) return undefined;
+    const { object, view } = await viewNow(this.#context, model, page.object, reader);
+    if (!isCurrent()) return undefined;
     if (view.kind === 'refused') {
       this.#context.metrics.refusals.add();
       throw view.error;
     }
-    if (seen !== page.object) page = { kind: 'unknown', object: seen, reason: 'rights' };
-    if (subscription.hidden === undefined) {
-      page = await this.#recoverHidden(subscription, model, page);
-      if (subscription.generation !== generation) return undefined;
+    let known = page;
+    if (object !== page.object) known = { kind: 'unknown', object, reason: 'rights' };
+    // Without knowing what was hidden before, newly visible fields cannot be detected, so a
+    // snapshot is needed.
+    const isForgotten = subscription.hidden === undefined && mayHide(model);
+    if (isForgotten && known.kind === 'revisions' && subscription.rev !== object.rev) {
+      const hidden = await this.#hiddenBefore(subscription, model);
+      if (!isCurrent()) return undefined;
+      subscription.hidden = hidden;
+      if (!hidden) known = { kind: 'unknown', object, reason: 'rights' };
     }
-    const { object } = page;
-    return { page, model, object, visibility: visibilityOf(subscription.group, view.hidden) };
+    const visibility = visibilityOf(subscription.group, view.hidden);
+    return { page: known, model, object, visibility };
+  }
+
+  #endDeleted(
+    subscription: ObjectSubscription,
+    { names }: Model,
+    { rev, change }: Extract<ObjectReplayPage, { kind: 'deleted' }>,
+  ): void {
+    const { r } = subscription.topic;
+    const under = { names, r, view: subscription.group.view };
+    const last = deletedFrame({ r, rev, authorship: change, prev: rev - 1, under });
+    const { pushTarget } = subscription.session;
+    const frame = markedFrame(last, change && onceMarkerOf(change), pushTarget);
+    this.#registry.endWithPush(subscription, frame, 'deleted');
   }
 
   /**
@@ -181,25 +181,21 @@ export class ObjectCatchUp {
   }
 
   /**
-   * Without knowing what was hidden before, newly visible fields cannot be detected, so a snapshot
-   * is needed.
+   * The fields that were hidden at the revision that the client received on an earlier connection. A
+   * hook depends on the whole object, so the object is rebuilt from its history; `undefined` if that
+   * does not reach back.
    */
-  async #recoverHidden(
-    subscription: ObjectSubscription,
+  async #hiddenBefore(
+    { topic: { r }, rev, session: { pushTarget } }: ObjectSubscription,
     model: Model,
-    page: KnownPage,
-  ): Promise<KnownPage> {
-    const { object } = page;
-    if (page.kind === 'unknown' || !mayHide(model) || subscription.rev === object.rev) return page;
-    const seen = {
-      r: object.r,
-      rev: subscription.rev,
-      pushTarget: subscription.session.pushTarget,
-    };
-    const { generation } = subscription;
-    const hidden = await hiddenFieldsAt(this.#context, model, seen);
-    if (subscription.generation === generation) subscription.hidden = hidden;
-    return hidden ? page : { kind: 'unknown', object, reason: 'rights' };
+  ): Promise<readonly string[] | undefined> {
+    const past = new FairHistoryReader(this.#context, ownerOf(pushTarget));
+    const charged = (bytes: number) => void pushTarget.charge?.(bytes);
+    const data = await dataAtRevision(past, model, r, rev, charged);
+    if (!data) return undefined;
+    const object = { r, rev, data, touched: {}, deleted: false, modelVersion: model.version };
+    const view = await pushView(model, object, pushTarget.auth);
+    return view.kind === 'visible' ? view.hidden : [...model.fields.keys()];
   }
 
   /** Stops when the output buffer is full. */
@@ -245,12 +241,6 @@ export class ObjectCatchUp {
     subscription.catchUpMode = 'changes';
     const { group } = subscription;
     group.changedAt = Math.max(group.changedAt, lastVisibleChange(object, visibility));
-  }
-
-  #modelOf(subscription: ObjectSubscription): Model {
-    const model = modelOf(this.#context, subscription.topic.names);
-    if (!model) throw fail('model.unknown');
-    return model;
   }
 }
 

@@ -24,6 +24,7 @@ export interface ObjectUpdate {
 
 /** The frames of an update for all with the same visibility: encoded on first use, then shared. */
 export class ObjectFrames {
+  readonly model: Model;
   readonly visibility: Visibility;
   readonly object: StoredObject;
   readonly revision: RevisionToSend | undefined;
@@ -37,17 +38,17 @@ export class ObjectFrames {
   /** Adds the once-id for the author, to an update or snapshot. */
   readonly onceMarker: OnceMarker | undefined;
   readonly #underView = new Map<string, Frame>();
-  readonly #model: Model;
   #changedAt: number | undefined;
 
   constructor(model: Model, visibility: Visibility, objectUpdate: ObjectUpdate) {
+    const { object, revision } = objectUpdate;
+    this.model = model;
     this.visibility = visibility;
-    this.object = objectUpdate.object;
-    this.revision = objectUpdate.revision;
-    this.rev = objectUpdate.revision?.change.rev ?? objectUpdate.object.rev;
-    this.#model = model;
-    this.update = objectUpdate.revision && updateOf(model, visibility, objectUpdate.revision);
-    this.onceMarker = objectUpdate.revision && onceMarkerOf(objectUpdate.revision.change);
+    this.object = object;
+    this.revision = revision;
+    this.rev = revision?.change.rev ?? object.rev;
+    this.update = revision && updateOf(model, visibility, revision);
+    this.onceMarker = revision && onceMarkerOf(revision.change);
   }
 
   /** The snapshot for subscribers of one view. */
@@ -61,12 +62,9 @@ export class ObjectFrames {
 
   /** The update, for subscribers that also have to learn their new view. */
   updateUnder(view: string): Frame | undefined {
-    const { revision, update } = this;
+    const { model, visibility, revision, update } = this;
     if (!revision || !update) return undefined;
-    return this.#shared(
-      view,
-      () => updateOf(this.#model, this.visibility, revision, view) ?? update,
-    );
+    return this.#shared(view, () => updateOf(model, visibility, revision, view) ?? update);
   }
 
   /** Frames encoded for single views. */
@@ -106,17 +104,9 @@ function updateOf(
   const { change } = revision;
   const { r, rev, delta } = change;
   const body = visibleDelta(delta, visibility);
-  return (
-    body &&
-    updatedFrame({
-      r,
-      rev,
-      authorship: change,
-      body,
-      prev: previousChange(model, visibility, revision),
-      view,
-    })
-  );
+  if (!body) return undefined;
+  const prev = previousChange(model, visibility, revision);
+  return updatedFrame({ r, rev, authorship: change, body, prev, view });
 }
 
 /** Rule PSH4. With full visibility every revision is a visible change. */

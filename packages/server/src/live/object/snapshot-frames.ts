@@ -12,31 +12,21 @@ const mostBytes = 4096;
 /** Views of an object whose frames are kept. */
 const mostViews = 4;
 
-interface LastFrames {
-  readonly model: Model;
-  readonly frames: ObjectFrames;
-}
-
 /**
  * The snapshots that were sent last: those who subscribe to the same object one after another share
  * the encoded frame.
  */
 export class SnapshotFrames {
-  readonly #last = new LRUCache<string, LastFrames>({ max: mostObjects });
+  readonly #last = new LRUCache<string, ObjectFrames>({ max: mostObjects });
 
   of(model: Model, visibility: Visibility, object: StoredObject): ObjectFrames {
     const last = this.#last.get(object.r);
-    if (last?.model === model && isReusable(last.frames, visibility, object)) return last.frames;
+    const isSame = last?.model === model && last.object === object;
+    if (isSame && last.size < mostViews && isSameVisibility(last.visibility, visibility)) {
+      return last;
+    }
     const frames = new ObjectFrames(model, visibility, { object });
-    if (estimateBytes(object.data) <= mostBytes) this.#last.set(object.r, { model, frames });
+    if (estimateBytes(object.data) <= mostBytes) this.#last.set(object.r, frames);
     return frames;
   }
-}
-
-function isReusable(frames: ObjectFrames, visibility: Visibility, object: StoredObject): boolean {
-  return (
-    frames.object === object &&
-    frames.size < mostViews &&
-    isSameVisibility(frames.visibility, visibility)
-  );
 }

@@ -134,8 +134,11 @@ export class GroupReassignment {
       this.#deps.registry.assignGroup(subscription);
       this.#context.inFlight.during(this.#deps.collections.endIfRefused(subscription));
     } else if (mayMissDelivery(subscription)) this.#deps.collections.begin(subscription);
-    else if (subscription.progress === 'live')
-      this.#deps.collections.beginFromApplied(subscription);
+    else if (subscription.progress === 'live') {
+      // It has received everything applied so far.
+      subscription.pos = Math.max(subscription.pos, subscription.topic.appliedPos);
+      this.#deps.collections.beginFromPos(subscription);
+    }
   }
 
   /**
