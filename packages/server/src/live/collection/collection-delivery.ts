@@ -35,10 +35,6 @@ export interface Creation {
   readonly object: StoredObject;
 }
 
-function recordOf({ object, at, trace }: Creation) {
-  return { r: object.r, at, trace };
-}
-
 export function creationOf(source: CommittedChange | CreatedEntry): Creation {
   const { pos, object } = source;
   const { by, at, once } = 'change' in source ? source.change : source;
@@ -62,25 +58,24 @@ export class CollectionDelivery {
   *deliver(topic: CollectionTopic, creation: Creation): Steps {
     const model = modelOf(this.#context, topic.scope.names);
     if (!model) {
-      const subscriptions = topic.groups.values().flatMap(({ members }) => [...members]);
-      this.#registry.fail(subscriptions, fail('model.unknown'));
+      this.#registry.fail(topic.subscriptions(), fail('model.unknown'));
       return;
     }
-    const { object, pos } = creation;
-    const span = topic.isEmpty ? undefined : this.#context.telemetry.start(recordOf(creation));
     const context = this.#context;
+    const { object, pos, trace } = creation;
+    const span = topic.isEmpty ? undefined : context.telemetry.start({ r: object.r, trace });
     const options = { context, model, object, portion: context.pace.groups };
     const groupViews = yield* authorizeGroups(topic.groups, options, (subscription) =>
       isBefore(subscription, pos),
     );
     let pushes = 0;
     for (const { group, ...sight } of groupViews) {
-      const frames = new CreationFrames(this.#context, group, { creation, sight });
-      pushes += yield* fanOut(this.#context.pace, group, (subscription) => {
+      const frames = new CreationFrames(context, group, { creation, sight });
+      pushes += yield* fanOut(context.pace, group, (subscription) => {
         return isBefore(subscription, pos) && this.push(subscription, frames);
       });
     }
-    this.#context.telemetry.record(recordOf(creation), pushes, span);
+    context.telemetry.record(creation, pushes, span);
   }
 
   /**

@@ -139,9 +139,7 @@ export class CollectionFeed implements LogFollower {
   }
 
   #failLive(topic: CollectionTopic, error: unknown): void {
-    const live = topic.groups.values().flatMap(({ members }) => {
-      return members.filter((subscription) => subscription.progress === 'live');
-    });
+    const live = topic.subscriptions().filter(({ progress }) => progress === 'live');
     this.#deps.registry.fail(live, error);
   }
 }

@@ -1,7 +1,7 @@
 import { fail } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import type { Steps } from '../../platform/scheduling/tick-slice.js';
-import type { Change, StoredObject } from '../../store/stored-object.js';
+import type { Change, CommittedChange, StoredObject } from '../../store/stored-object.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import type { SnapshotReason } from '../live-metrics.js';
 import { authorizeGroups, type GroupView } from '../push/authorize-groups.js';
@@ -16,7 +16,7 @@ import type {
   ObjectSubscription,
   ObjectTopic,
 } from './object-subscription.js';
-import type { LiveRevision, RevisionToSend } from './revision-to-send.js';
+import { LiveRevision, type RevisionToSend } from './revision-to-send.js';
 
 /** Distinct visibilities of one change whose frames are shared between groups. */
 const maxSharedVisibilities = 8;
@@ -45,8 +45,8 @@ export class ObjectDelivery {
   }
 
   /** Pushes one revision. */
-  *deliver(topic: ObjectTopic, revision: LiveRevision): Steps {
-    const { change, object } = revision;
+  *deliver(topic: ObjectTopic, change: CommittedChange): Steps {
+    const { object } = change;
     const { telemetry } = this.#context;
     const span = topic.isEmpty ? undefined : telemetry.start(change);
     if (change.type === 'delete') {
@@ -57,6 +57,7 @@ export class ObjectDelivery {
     const model = this.#modelOf(topic);
     if (!model) return;
     const groupViews = yield* this.#authorize(topic, model, object, change.rev);
+    const revision = new LiveRevision(change);
     const pushes = yield* this.#pushToGroups(groupViews, model, { object, revision });
     telemetry.record(change, pushes, span);
   }
@@ -153,7 +154,8 @@ export class ObjectDelivery {
     for (const { group, object, view } of groupViews) {
       if (view.kind === 'refused') {
         this.#context.metrics.refusals.add();
-        yield* this.#pushLast(group, revOf(objectUpdate), this.#registry.failing(view.error));
+        const rev = objectUpdate.revision?.change.rev ?? objectUpdate.object.rev;
+        yield* this.#pushLast(group, rev, this.#registry.failing(view.error));
         continue;
       }
       // If only a later revision is visible, that shows the fields again.
@@ -218,10 +220,7 @@ export class ObjectDelivery {
 
   #modelOf(topic: ObjectTopic): Model | undefined {
     const model = modelOf(this.#context, topic.names);
-    if (!model) {
-      const subscriptions = topic.groups.values().flatMap((group) => [...group.members]);
-      this.#registry.fail(subscriptions, fail('model.unknown'));
-    }
+    if (!model) this.#registry.fail(topic.subscriptions(), fail('model.unknown'));
     return model;
   }
 
@@ -240,8 +239,4 @@ export function visibilityOf(group: ObjectSubscriberGroup, hidden: readonly stri
 
 function isBefore(subscription: ObjectSubscription, rev: number): boolean {
   return subscription.progress === 'live' && subscription.rev < rev;
-}
-
-function revOf({ object, revision }: ObjectUpdate): number {
-  return revision?.change.rev ?? object.rev;
 }

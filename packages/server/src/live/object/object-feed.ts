@@ -8,7 +8,6 @@ import type { Topics } from '../registry/topics.js';
 import type { ObjectDelivery } from './object-delivery.js';
 import { ObjectReplay, type ObjectReplayPage } from './object-replay.js';
 import type { ObjectBacklog, ObjectTopic } from './object-subscription.js';
-import { LiveRevision } from './revision-to-send.js';
 
 /**
  * Queued changes per object while earlier ones are delivered; beyond this, they are read from the
@@ -63,8 +62,7 @@ export class ObjectFeed {
   #apply(topic: ObjectTopic, change: CommittedChange): Promise<void> | undefined {
     topic.rev = change.rev;
     try {
-      const steps = this.#deps.delivery.deliver(topic, new LiveRevision(change));
-      return this.#context.slice.run(steps);
+      return this.#context.slice.run(this.#deps.delivery.deliver(topic, change));
     } catch (error) {
       this.#failLive(topic, error);
       return undefined;
@@ -76,11 +74,9 @@ export class ObjectFeed {
    * subscribe again.
    */
   #failLive(topic: ObjectTopic, error: unknown): void {
-    const missed = topic.groups.values().flatMap(({ members }) => {
-      return members.filter(
-        (subscription) => subscription.progress === 'live' && subscription.rev < topic.rev,
-      );
-    });
+    const missed = topic
+      .subscriptions()
+      .filter(({ progress, rev }) => progress === 'live' && rev < topic.rev);
     this.#deps.registry.fail(missed, error);
   }
 
@@ -132,7 +128,7 @@ export class ObjectFeed {
   }
 
   #deliverPage(topic: ObjectTopic, page: ObjectReplayPage, replay: ObjectReplay): Steps<unknown> {
-    const delivery = this.#deps.delivery;
+    const { delivery } = this.#deps;
     switch (page.kind) {
       case 'missing':
         throw fail('object.missing');

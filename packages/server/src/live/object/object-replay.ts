@@ -4,7 +4,7 @@ import { FairHistoryReader } from '../catch-up/fair-history-reader.js';
 import { readWithRetry } from '../catch-up/read-with-retry.js';
 import type { LiveContext } from '../live-context.js';
 import type { SnapshotReason } from '../live-metrics.js';
-import { type FieldRevisions, ReplayedRevision, type RevisionToSend } from './revision-to-send.js';
+import type { RevisionToSend } from './revision-to-send.js';
 
 /** Revisions per read: a compromise between speed and memory, as they may be large. */
 const pageSize = 32;
@@ -36,6 +36,9 @@ export interface ObjectReplayOptions {
   /** Whether a recipient may see only part of the object, and so needs `prev`. */
   readonly partial: boolean;
 }
+
+/** The last revision that touched each field, at some point in the history. Absent fields: 1. */
+type FieldRevisions = Map<string, number>;
 
 type ReplayContext = Pick<LiveContext, 'store' | 'platform' | 'limits'>;
 
@@ -82,12 +85,12 @@ export class ObjectReplay {
 
   /** The page's revisions in order. Finish with each before taking the next. */
   *revisions({
-    object,
     changes,
   }: Extract<ObjectReplayPage, { kind: 'revisions' }>): Iterable<RevisionToSend> {
     const fieldRevisions: FieldRevisions = this.#fieldRevisions ?? new Map();
+    const touchedBefore = (field: string) => fieldRevisions.get(field) ?? 1;
     for (const change of changes) {
-      yield new ReplayedRevision(change, object, fieldRevisions);
+      yield { change, touchedBefore };
       for (const field of Object.keys(change.touched)) fieldRevisions.set(field, change.rev);
     }
   }
@@ -140,9 +143,7 @@ export class ObjectReplay {
       page = history.entries;
       head = history.object ?? head;
     }
-    for (const [field, rev] of Object.entries(head.touched)) {
-      if (!fieldRevisions.has(field)) fieldRevisions.set(field, rev);
-    }
+    recordEarlier(fieldRevisions, head);
     return fieldRevisions;
   }
 
@@ -160,8 +161,8 @@ function withFirst(first: readonly Change[], history: History): History {
   return history.complete ? { ...history, entries: [...first, ...history.entries] } : history;
 }
 
-function recordEarlier(fieldRevisions: FieldRevisions, change: Change): void {
-  for (const [field, rev] of Object.entries(change.touched)) {
+function recordEarlier(fieldRevisions: FieldRevisions, { touched }: Pick<Change, 'touched'>): void {
+  for (const [field, rev] of Object.entries(touched)) {
     if (!fieldRevisions.has(field)) fieldRevisions.set(field, rev);
   }
 }

@@ -27,10 +27,10 @@ function telemetry() {
 test('the delay of a change is recorded if it was pushed', () => {
   const { clock, delays, ended, telemetry: pushTelemetry } = telemetry();
   const now = clock.now();
-  pushTelemetry.record({ r: '/a/1', at: now - 250 }, 3, undefined);
-  pushTelemetry.record({ r: '/a/1', at: now - 250 }, 0, undefined);
+  pushTelemetry.record({ at: now - 250 }, 3, undefined);
+  pushTelemetry.record({ at: now - 250 }, 0, undefined);
   // Another node's clock is ahead.
-  pushTelemetry.record({ r: '/a/1', at: now + 1000 }, 1, undefined);
+  pushTelemetry.record({ at: now + 1000 }, 1, undefined);
   expect(delays).toEqual([0.25, 0]);
   expect(ended).toEqual([]);
 });
@@ -40,8 +40,8 @@ test('[TRC1] only a traced change has a span, which ends if it was pushed', () =
   const at = clock.now();
   expect(pushTelemetry.start({ r: '/a/1' })).toBeUndefined();
   const span = pushTelemetry.start({ r: '/a/1', trace: 'x' });
-  pushTelemetry.record({ r: '/a/1', at }, 0, span);
+  pushTelemetry.record({ at }, 0, span);
   expect(ended).toEqual([]);
-  pushTelemetry.record({ r: '/a/1', at }, 2, span);
+  pushTelemetry.record({ at }, 2, span);
   expect(ended).toEqual([{ 'really.pushes': 2 }]);
 });

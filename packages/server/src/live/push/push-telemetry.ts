@@ -1,18 +1,12 @@
 import type { Histogram, Metrics } from '../../platform/metrics.js';
 import type { Clock } from '../../platform/platform.js';
 import { exampleOf, type Span, type Tracing } from '../../platform/tracing.js';
+import type { CommittedChange } from '../../store/stored-object.js';
 
 export interface PushTelemetryOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
-}
-
-/** The part of a change that is recorded. */
-interface RecordedChange {
-  readonly r: string;
-  /** Wall clock of the node that wrote it, milliseconds. */
-  readonly at: number;
 }
 
 /** Records the delay from a change's write to its push, and the trace if there is one. */
@@ -32,19 +26,13 @@ export class PushTelemetry {
   }
 
   /** Starts the span of a push. It is recorded only if it is passed to `record`. */
-  start({
-    r,
-    trace,
-  }: {
-    readonly r: string;
-    readonly trace?: string | undefined;
-  }): Span | undefined {
+  start({ r, trace }: Pick<CommittedChange, 'r' | 'trace'>): Span | undefined {
     if (trace === undefined) return undefined;
     return this.#tracing?.push(trace, { 'really.r': r });
   }
 
   /** Call after the change was pushed to `pushes` connections. */
-  record({ at }: RecordedChange, pushes: number, span: Span | undefined): void {
+  record({ at }: Pick<CommittedChange, 'at'>, pushes: number, span: Span | undefined): void {
     if (pushes === 0) return;
     // The clocks of nodes differ, so this can be negative.
     const seconds = Math.max(0, this.#clock.now() - at) / 1000;

@@ -21,6 +21,11 @@ export class GroupedTopic<M extends GroupMember> {
     return this.groups.size === 0;
   }
 
+  /** A copy, safe to iterate while they end. */
+  subscriptions(): M[] {
+    return this.groups.values().flatMap(({ members }) => members);
+  }
+
   group(traits: SubscriberGroupTraits): SubscriberGroup<M, this> {
     const known = this.groups.get(traits.key);
     if (known) return known;
