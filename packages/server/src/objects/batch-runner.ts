@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/platform.js';
+import { Slice } from '../platform/scheduling/slices.js';
 import type { StoredObject } from '../store/stored-object.js';
 import type { WriteGroup } from '../store/write-group.js';
 import type { Committer, Settlement } from './committer.js';
@@ -10,12 +11,6 @@ import { mayHaveWritten, storeFailure, unavailable } from './unavailable.js';
 import type { WriteBatch } from './write-batch.js';
 import type { PreparedWrite, WriteAllResult } from './write-request.js';
 import type { WriteTurns } from './write-turns.js';
-
-/**
- * Milliseconds of preparing after which a batch yields to others: it may hold a hundred expensive
- * commands.
- */
-const slice = 10;
 
 export interface BatchRunnerOptions {
   readonly clock: Clock;
@@ -58,10 +53,11 @@ export class BatchRunner {
 
   /** Rejects with 503, or with an unexpected failure. */
   async run(batch: WriteBatch): Promise<WriteAllResult> {
+    const { conflictRetries, onRetry } = this.#options;
     try {
-      for (let conflicts = 0; conflicts <= this.#options.conflictRetries; conflicts++) {
-        if (conflicts > 0) this.#options.onRetry(batch.requests.length);
-        const isLast = conflicts === this.#options.conflictRetries;
+      for (let conflicts = 0; conflicts <= conflictRetries; conflicts++) {
+        if (conflicts > 0) onRetry(batch.requests.length);
+        const isLast = conflicts === conflictRetries;
         const result = await this.#attempt(batch, { isFirst: conflicts === 0, isLast });
         if (result) return result;
       }
@@ -99,7 +95,8 @@ export class BatchRunner {
     const reads = this.#options.others.seenBy(batch, heads);
     const writes: PreparedWrite[] = [];
     let bytes = 0;
-    let began = this.#options.clock.monotonic();
+    // Others go on in between: it may hold a hundred expensive commands.
+    const slice = new Slice(this.#options.clock);
     for (const [index, { r, fresh, prepare }] of batch.requests.entries()) {
       // One after the other: none is loaded for a batch that was refused already.
       const isKnown = heads.has(r) || (fresh && isFirst);
@@ -110,23 +107,12 @@ export class BatchRunner {
         if (bytes > this.#options.bytes && index > 0) return { kind: 'too-large' };
         writes.push(write);
         heads.set(r, write.object);
-        began = await this.#yieldAfterSlice(began);
+        if (slice.isOver) await slice.rest();
       } catch (error) {
         return { kind: 'refused', index, error: storeFailure(error) };
       }
     }
     return { kind: 'prepared', writes };
-  }
-
-  /**
-   * Yields to the event loop once the slice is used up. Resolves with the start of the current
-   * slice.
-   */
-  async #yieldAfterSlice(began: number): Promise<number> {
-    const { clock } = this.#options;
-    if (clock.monotonic() - began < slice) return began;
-    await new Promise((resolve) => setImmediate(resolve));
-    return clock.monotonic();
   }
 
   #commit(

@@ -1,18 +1,9 @@
 import type { Store } from '../store/store.js';
-import type { OnceKey, OnceRecord, Write } from '../store/write-group.js';
+import type { OnceKey, OnceRecord } from '../store/write-group.js';
+import type { WriteAllResult, WriteResult } from './write-request.js';
 
-interface Repeated {
-  readonly kind: 'repeated';
-  readonly first: OnceRecord;
-}
-
-/** The part of a result that matters here: whether anything was written. */
-interface Outcome {
-  readonly kind: string;
-  readonly first?: OnceRecord;
-  readonly write?: Write;
-  readonly writes?: readonly Write[];
-}
+type Result = WriteResult | WriteAllResult;
+type Repeated = Extract<Result, { kind: 'repeated' }>;
 
 /**
  * Commands that carry a once-key: of two concurrent ones with the same key, the second waits for
@@ -36,10 +27,7 @@ export class OnceGuard {
   }
 
   /** Runs `write`, unless a command in flight with the same key writes something. */
-  async guard<Result extends Outcome>(
-    key: OnceKey,
-    write: () => Promise<Result>,
-  ): Promise<Result | Repeated> {
+  async guard<R extends Result>(key: OnceKey, write: () => Promise<R>): Promise<R | Repeated> {
     const name = JSON.stringify([key.uid, key.id]);
     for (let other = this.#inFlight.get(name); other; other = this.#inFlight.get(name)) {
       const first = await other;
@@ -59,8 +47,10 @@ export class OnceGuard {
   }
 }
 
-function recordOf(key: OnceKey, result: Outcome): OnceRecord | undefined {
-  if (result.first) return result.first;
-  const writes = result.write ? [result.write] : result.writes;
-  return writes && { ...key, results: writes.map(({ object: { r, rev } }) => ({ r, rev })) };
+/** `undefined` where nothing was written. */
+function recordOf(key: OnceKey, result: Result): OnceRecord | undefined {
+  if (result.kind === 'repeated') return result.first;
+  if (result.kind !== 'committed') return undefined;
+  const writes = 'write' in result ? [result.write] : result.writes;
+  return { ...key, results: writes.map(({ object: { r, rev } }) => ({ r, rev })) };
 }

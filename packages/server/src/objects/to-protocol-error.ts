@@ -30,21 +30,14 @@ export function toProtocolError(
     log.error({ ...fields, id, err: error }, `a ${what} failed`);
     return fail('internal.server.error', undefined, { id });
   }
-  logRefusal(error, log, { fields, what });
+  const { cause } = error;
+  if (cause instanceof RuleRefusal) {
+    // Rule ACC12. Once: the error may pass here on its way out of a command, and out of a request.
+    for (const name of cause.rules) log.info({ ...fields, ...name }, `a rule refused a ${what}`);
+    error.cause = undefined;
+  }
   const waits = error.code === 429 || error.code === 503;
   if (!waits || error.meta) return error;
   const { code, message, errors, id } = error;
   return new ProtocolError({ code, message, errors, id, meta: { retryAfter: 1 } });
-}
-
-/** Rule ACC12. Once for each error, which may pass here on its way out of a command, and out of a request. */
-function logRefusal(
-  error: ProtocolError,
-  log: Log,
-  { fields, what }: { readonly fields: object; readonly what: string },
-): void {
-  const { cause } = error;
-  if (!(cause instanceof RuleRefusal)) return;
-  for (const name of cause.rules) log.info({ ...fields, ...name }, `a rule refused a ${what}`);
-  error.cause = undefined;
 }
