@@ -1,9 +1,9 @@
 import type { Scope } from '../../store/store-reads.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
-import { GroupedTopic } from '../registry/grouped-topic.js';
 import type { SubscriberGroup } from '../registry/subscriber-group.js';
 import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 import { TopicSubscription } from '../registry/topic-subscription.js';
+import { GroupedTopic } from '../registry/topics.js';
 
 /** One connection's subscription to the creations in a collection. */
 export class CollectionSubscription extends TopicSubscription<CollectionSubscriberGroup> {

@@ -1,8 +1,8 @@
 import type { CommittedChange } from '../../store/stored-object.js';
-import { GroupedTopic } from '../registry/grouped-topic.js';
 import type { SubscriberGroup } from '../registry/subscriber-group.js';
 import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 import { TopicSubscription } from '../registry/topic-subscription.js';
+import { GroupedTopic } from '../registry/topics.js';
 
 /**
  * What to send a subscription to make it live:

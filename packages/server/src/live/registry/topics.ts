@@ -1,21 +1,42 @@
-import type { CompactMap } from './compact-map.js';
+import { CompactMap } from './compact-map.js';
+import {
+  type GroupMember,
+  SubscriberGroup,
+  type SubscriberGroupTraits,
+} from './subscriber-group.js';
 
-interface Topic {
+/** What the topics of objects and collections have in common: their subscribers, in groups. */
+export class GroupedTopic<M extends GroupMember> {
+  /** The printed R, as subscribed. */
   readonly r: string;
-  readonly groups: CompactMap<{ readonly key: string }>;
-  retainCount: number;
-}
+  readonly groups = new CompactMap<SubscriberGroup<M, this>>();
+  /** Subscribe requests that rely on what was applied so far. */
+  retainCount = 0;
 
-interface GroupedSubscription<T> {
-  readonly group: {
-    readonly topic: T;
-    readonly key: string;
-    readonly isEmpty: boolean;
-  };
+  constructor(r: string) {
+    this.r = r;
+  }
+
+  get isEmpty(): boolean {
+    return this.groups.size === 0;
+  }
+
+  /** A copy, safe to iterate while they end. */
+  subscriptions(): M[] {
+    return this.groups.values().flatMap(({ members }) => members);
+  }
+
+  group(traits: SubscriberGroupTraits): SubscriberGroup<M, this> {
+    const known = this.groups.get(traits.key);
+    if (known) return known;
+    const group = new SubscriberGroup<M, this>(this, traits);
+    this.groups.add(group);
+    return group;
+  }
 }
 
 /** The topics of one kind by R. A topic exists while it has subscriptions or is retained. */
-export class Topics<T extends Topic> {
+export class Topics<T extends GroupedTopic<GroupMember>> {
   readonly #byR = new Map<string, T>();
 
   get size(): number {
@@ -47,9 +68,7 @@ export class Topics<T extends Topic> {
   }
 
   /** Removes a subscription from its group, and the topic when its last subscription leaves. */
-  detach<S extends GroupedSubscription<T>>(
-    subscription: S & { readonly group: { remove(subscription: S): void } },
-  ): void {
+  detach<S extends GroupMember & { readonly group: SubscriberGroup<S, T> }>(subscription: S): void {
     const { group } = subscription;
     group.remove(subscription);
     if (!group.isEmpty) return;
