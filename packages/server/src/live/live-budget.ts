@@ -3,7 +3,7 @@ import type { Budget, Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Clock } from '../platform/platform.js';
 import type { WindowCost } from './query/window-cost.js';
-import type { UserUsage } from './registry/user-usages.js';
+import type { UserUsage, UserUsages } from './registry/user-usages.js';
 
 export type LiveLimits = Pick<
   Limits,
@@ -21,7 +21,7 @@ export interface WindowShare extends WindowCost {
   readonly rows: number;
 }
 
-interface LiveBudgetDeps {
+export interface LiveBudgetDeps {
   readonly limits: LiveLimits;
   readonly budgets: Budgets;
   readonly clock: Clock;
@@ -29,7 +29,7 @@ interface LiveBudgetDeps {
   readonly shares: () => ReadonlyMap<UserUsage, WindowShare>;
   /** Ends the live queries of this user. */
   readonly evict: (usage: UserUsage, error: ProtocolError) => void;
-  readonly users: () => Iterable<UserUsage>;
+  readonly usages: UserUsages;
   /** Ends so many subscriptions of this user to objects and collections, if there are. */
   readonly endSome: (usage: UserUsage, count: number, error: ProtocolError) => void;
 }
@@ -70,14 +70,14 @@ export class LiveBudget {
   assertUserLimits(usage: UserUsage, cost: WindowCost | undefined): void {
     const { limits } = this.#deps;
     if (usage.subscriptions >= limits.subscriptionsPerUid) {
-      throw this.#refusal('subscriptions', 'subscriptionsPerUid');
+      throw this.#refusal('subscriptionsPerUid');
     }
     if (!cost) return;
     if (usage.work + cost.work > limits.windowWorkPerUid) {
-      throw this.#refusal('query', 'windowWorkPerUid');
+      throw this.#refusal('windowWorkPerUid');
     }
     if (usage.bytes + cost.bytes > limits.windowBytesPerUid) {
-      throw this.#refusal('query', 'windowBytesPerUid');
+      throw this.#refusal('windowBytesPerUid');
     }
   }
 
@@ -97,14 +97,14 @@ export class LiveBudget {
     const largest = this.#withMostSubscriptions();
     if (!largest || (usage.subscriptions + 1) * 2 > largest.subscriptions) return;
     const count = Math.min(endedAtOnce, Math.ceil(largest.subscriptions / 2));
-    this.#deps.endSome(largest, count, this.#refusal('subscriptions', 'subscriptionsPerNode'));
+    this.#deps.endSome(largest, count, this.#refusal('subscriptionsPerNode'));
   }
 
   #withMostSubscriptions(): UserUsage | undefined {
     const now = this.#deps.clock.monotonic();
     if (!this.#largest || now >= this.#largest.at + countedFor) {
       let usage: UserUsage | undefined;
-      for (const user of this.#deps.users())
+      for (const user of this.#deps.usages.all())
         if (user.subscriptions > (usage?.subscriptions ?? 0)) usage = user;
       this.#largest = { usage, at: now };
     }
@@ -113,7 +113,7 @@ export class LiveBudget {
 
   /** Throws 429 if the node is full. Call `assertUserLimits` and `makeRoom` first. */
   acquire(usage: UserUsage, cost: WindowCost | undefined): void {
-    if (!this.#subscriptions.take(1)) throw limitError('subscriptions', 'subscriptionsPerNode');
+    if (!this.#subscriptions.take(1)) throw limitError('subscriptionsPerNode');
     usage.subscriptions += 1;
     if (!cost) return;
     usage.work += cost.work;
@@ -135,12 +135,9 @@ export class LiveBudget {
    */
   evictLargest(
     kind: keyof WindowShare,
-    {
-      users,
-      more,
-      error,
-    }: { users: Iterable<UserUsage | undefined>; more: number; error: ProtocolError },
+    asked: { users: Iterable<UserUsage | undefined>; more: number; error: ProtocolError },
   ): boolean {
+    const { users, more, error } = asked;
     const shares = this.#shares();
     let own = Number.POSITIVE_INFINITY;
     for (const user of users) own = Math.min(own, (user && shares.get(user)?.[kind]) ?? 0);
@@ -183,18 +180,18 @@ export class LiveBudget {
 
   #acquireFrom(budget: Budget, kind: keyof WindowCost, cost: WindowCost, usage: UserUsage): void {
     if (budget.take(cost[kind])) return;
-    const error = limitError('query', budget.key.replace('limits.', ''));
+    const error = limitError(budget.key.replace('limits.', ''));
     this.evictLargest(kind, { users: [usage], more: cost[kind], error });
     if (!budget.take(cost[kind])) throw error;
   }
 
-  #refusal(what: string, key: keyof LiveLimits): ProtocolError {
+  #refusal(key: keyof LiveLimits): ProtocolError {
     this.#deps.budgets.refuse(`limits.${key}`);
-    return limitError(what, key);
+    return limitError(key);
   }
 }
 
-function limitError(what: string, key: string): ProtocolError {
-  const path = what === 'query' ? 'query' : 'body.subscriptions';
+function limitError(key: string): ProtocolError {
+  const path = key.startsWith('window') ? 'query' : 'body.subscriptions';
   return fail.rateLimited(1, { [path]: [`beyond limits.${key}`] });
 }

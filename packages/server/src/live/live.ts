@@ -10,16 +10,11 @@ import type { Bus } from '../bus/bus.js';
 import type { ModelSet } from '../model/model.js';
 import { ViewTexts } from '../model/view/view-text.js';
 import { Budgets } from '../platform/budget.js';
-import type { Limits } from '../platform/limits.js';
-import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
-import type { Platform } from '../platform/platform.js';
 import { FairLimiter } from '../platform/scheduling/fair-limiter.js';
 import { InFlight } from '../platform/scheduling/in-flight.js';
 import { type Steps, TickSlice } from '../platform/scheduling/tick-slice.js';
 import type { Tracing } from '../platform/tracing.js';
-import type { QueryLimiter } from '../queries/query-limiter.js';
-import type { Store } from '../store/store.js';
 import type { CommittedChange, Pos } from '../store/stored-object.js';
 import { acknowledgedObjects, acknowledgedStore } from './catch-up/acknowledged-store.js';
 import { LogCursor } from './catch-up/log-cursor.js';
@@ -27,7 +22,7 @@ import { CollectionCatchUp } from './collection/collection-catch-up.js';
 import { CollectionDelivery } from './collection/collection-delivery.js';
 import { CollectionFeed } from './collection/collection-feed.js';
 import type { CollectionTopic } from './collection/collection-subscription.js';
-import { LiveBudget, type LiveLimits, type WindowShare } from './live-budget.js';
+import { LiveBudget, type LiveBudgetDeps, type LiveLimits } from './live-budget.js';
 import type { LiveContext } from './live-context.js';
 import { type LiveCounts, liveMetrics } from './live-metrics.js';
 import { LookupIndex } from './lookups/lookup-index.js';
@@ -65,26 +60,20 @@ import { type SubscribeDeps, type SubscribeResult, subscribe } from './subscribe
 import type { RequestedSubscription } from './subscribe-checks.js';
 import { unsubscribe } from './unsubscribe.js';
 
-export interface LiveOptions {
-  readonly store: Store;
+export interface LiveOptions
+  extends Pick<LiveContext, 'store' | 'models' | 'platform' | 'log' | 'objects' | 'queryCharge'> {
   readonly bus: Bus;
-  readonly models: () => ModelSet;
-  readonly platform: Platform;
-  readonly log: Log;
   readonly metrics?: Metrics | undefined;
   /** `undefined`: tracing is off. */
   readonly tracing?: Tracing | undefined;
-  readonly objects: LiveContext['objects'];
   /**
    * Resolves when the writes that the store shows now have been acknowledged; `undefined`: they
    * always are. See `Committer.published`.
    */
   readonly published?: (() => Promise<void>) | undefined;
-  readonly queryCharge?: Pick<QueryLimiter, 'spend' | 'paidOff'> | undefined;
   readonly budgets?: Budgets | undefined;
   readonly pace?: FanOutPace | undefined;
-  readonly limits: LiveLimits &
-    Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime' | 'outputBuffer'>;
+  readonly limits: LiveLimits & LiveContext['limits'];
 }
 
 /** Owns the work of ending what nobody resumes: however many leave at once, it takes one turn, as each address does. */
@@ -129,19 +118,16 @@ export class Live {
   readonly #stopListening: () => void;
 
   constructor(options: LiveOptions) {
-    const context = contextOf(options, {
+    const context = contextOf(options, () => this.counts(), {
       usages: this.#usages,
-      counts: () => this.counts(),
       shares: () => this.#queryFeed.shares(),
       evict: (usage, error) => this.#evict(usage, error),
       endSome: (usage, count, error) => this.#endSome(usage, count, error),
     });
     const sessions = this.#sessions;
     const [objects, collections] = [this.#objectTopics, this.#collectionTopics];
-    const lookups = new LookupIndex({
-      models: context.models,
-      all: () => sessions.subscriptions(),
-    });
+    const { models } = context;
+    const lookups = new LookupIndex({ models, all: () => sessions.subscriptions() });
     const registry = new SubscriptionRegistry(context, { sessions, objects, collections, lookups });
     const objectDelivery = new ObjectDelivery(context, registry);
     const objectDeps = { registry, topics: objects, delivery: objectDelivery };
@@ -168,7 +154,7 @@ export class Live {
     this.#lookups = lookups;
     const shared = { context, registry };
     this.#deps = {
-      context,
+      ...shared,
       reassignment,
       objects: { ...shared, topics: objects, catchUp: catchUps.objects },
       collections: { ...shared, topics: collections, catchUp: catchUps.collections, reassignment },
@@ -238,12 +224,7 @@ export class Live {
 
   /** The unsubscribe command. Returns the body of the response; throws like `unsubscribe`. */
   unsubscribe(pushTarget: PushTarget, items: readonly UnsubscribeItem[]): JsonObject {
-    const deps = {
-      context: this.#context,
-      registry: this.#registry,
-      reassignment: this.#reassignment,
-    };
-    return { subscriptions: unsubscribe(deps, this.#sessions.find(pushTarget), items) };
+    return { subscriptions: unsubscribe(this.#deps, this.#sessions.find(pushTarget), items) };
   }
 
   /** Ends a live query whose read failed, unless it has ended already. */
@@ -319,8 +300,8 @@ export class Live {
   /** Call once, when the result of `park` was resumed or has expired. */
   releaseParked(resumable: readonly ResumableSubscription[]): void {
     for (const subscription of resumable) {
-      const known =
-        subscription.kind === 'query' ? subscription.request.resumeState?.known : undefined;
+      if (subscription.kind !== 'query') continue;
+      const known = subscription.request.resumeState?.known;
       if (known) this.#resumableWindows.release(known);
     }
   }
@@ -455,17 +436,12 @@ function* collect<T>(steps: Steps<T>, results: T[]): Steps {
 
 function contextOf(
   options: LiveOptions,
-  deps: {
-    readonly usages: UserUsages;
-    readonly counts: () => LiveCounts;
-    readonly shares: () => ReadonlyMap<UserUsage, WindowShare>;
-    readonly evict: (usage: UserUsage, error: ProtocolError) => void;
-    readonly endSome: (usage: UserUsage, count: number, error: ProtocolError) => void;
-  },
+  counts: () => LiveCounts,
+  budgetDeps: Pick<LiveBudgetDeps, 'usages' | 'shares' | 'evict' | 'endSome'>,
 ): LiveContext {
   const { metrics = noMetrics, tracing, published, limits, platform } = options;
   const { budgets = new Budgets(metrics), pace = new FanOutPace(), store, objects } = options;
-  const { usages, counts, shares, evict, endSome } = deps;
+  const { usages } = budgetDeps;
   const { clock } = platform;
   const inFlight = new InFlight();
   const slice = new TickSlice(clock, liveTime);
@@ -473,10 +449,7 @@ function contextOf(
     ...options,
     objects: published ? acknowledgedObjects(objects, published) : objects,
     usages,
-    budget: new LiveBudget({
-      ...{ limits, budgets, clock, shares, evict, endSome },
-      users: () => usages.all(),
-    }),
+    budget: new LiveBudget({ ...budgetDeps, limits, budgets, clock }),
     inFlight,
     limiter: new FairLimiter(readLimits, { inFlight, slice }),
     cursor: new LogCursor(),

@@ -16,6 +16,7 @@ import { pushError } from './push/push-error.js';
 import { WindowLimitRequest } from './query/window-limit-request.js';
 import type { GroupReassignment } from './registry/group-reassignment.js';
 import type { LiveSession } from './registry/live-session.js';
+import type { SubscriptionRegistry } from './registry/subscription-registry.js';
 import type {
   HeadOf,
   ItemSubscribeRequest,
@@ -28,6 +29,7 @@ import type {
 
 export interface SubscribeDeps {
   readonly context: LiveContext;
+  readonly registry: SubscriptionRegistry;
   readonly reassignment: GroupReassignment;
   readonly objects: ObjectSubscribeDeps;
   readonly collections: CollectionSubscribeDeps;
@@ -73,7 +75,7 @@ export async function subscribe(
     const batch = items
       .slice(first, first + batchSize)
       .map((item, at) => ({ item, index: first + at }));
-    if (slice.isOver) await slice.rest(session.address);
+    if (slice.isOver) await slice.rest(session.pushTarget.address);
     await subscribeBatch(deps, session, batch, result);
     await result.rateWait;
     if (session.dropped) break;
@@ -281,7 +283,7 @@ class SubscribeResults implements SubscribeResult {
   /** Yields the event loop if there are many (rule LIM43). */
   readonly start = (): void => {
     const { inFlight, slice } = this.#context;
-    inFlight.during(slice.run(this.#startAll(), this.#session.address));
+    inFlight.during(slice.run(this.#startAll(), this.#session.pushTarget.address));
   };
 
   *#startAll(): Steps {

@@ -64,7 +64,7 @@ export class CollectionDelivery {
     const context = this.#context;
     const { object, pos, trace } = creation;
     const span = topic.isEmpty ? undefined : context.telemetry.start({ r: object.r, trace });
-    const options = { context, model, object, portion: context.pace.groups };
+    const options = { context, model, object };
     const groupViews = yield* authorizeGroups(topic.groups, options, (subscription) =>
       isBefore(subscription, pos),
     );

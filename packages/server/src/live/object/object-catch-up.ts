@@ -43,6 +43,14 @@ export interface AuthorizedHead {
   readonly hidden: readonly string[];
 }
 
+/** Why a snapshot is sent in this mode. */
+const reasons: Readonly<Record<Exclude<CatchUpMode, 'revisions'>, SnapshotReason>> = {
+  first: 'first',
+  widened: 'widened',
+  renewed: 'rights',
+  changes: 'conflated',
+};
+
 /** Catches up single subscriptions to their topic with reads of the store. */
 export class ObjectCatchUp {
   readonly #context: LiveContext;
@@ -82,7 +90,7 @@ export class ObjectCatchUp {
     subscription.progress = 'behind';
     const authorized = { model, object, visibility: visibilityOf(subscription.group, hidden) };
     if (catchUpMode === 'revisions') subscription.hidden = authorized.visibility.hidden;
-    else this.#pushSnapshot(subscription, authorized, reasonFor(catchUpMode));
+    else this.#pushSnapshot(subscription, authorized, reasons[catchUpMode]);
     this.#goLive(subscription, authorized);
   }
 
@@ -92,7 +100,8 @@ export class ObjectCatchUp {
     while (subscription.progress === 'behind' && canPush(this.#context, subscription)) {
       const model = requireModel(this.#context, subscription.topic.names);
       replay ??= this.#replayOf(subscription, model);
-      const page = await pageFor(mode, replay, subscription.rev);
+      const { rev } = subscription;
+      const page = await (mode === 'revisions' ? replay.next(rev) : replay.current(reasons[mode]));
       if (!isCurrent()) return;
       const authorized = await this.#authorize(subscription, model, { page, isCurrent });
       if (!authorized || !isCurrent()) return;
@@ -249,26 +258,4 @@ function charge({ session: { pushTarget } }: ObjectSubscription, { object, page 
   void pushTarget.charge?.(estimateBytes(object.data));
   if (page.kind !== 'revisions') return;
   for (const change of page.changes) void pushTarget.charge?.(estimateChangeBytes({ change }));
-}
-
-function pageFor(
-  mode: CatchUpMode,
-  replay: ObjectReplay,
-  after: number,
-): Promise<ObjectReplayPage> {
-  return mode === 'revisions' ? replay.next(after) : replay.current(reasonFor(mode));
-}
-
-function reasonFor(catchUpMode: Exclude<CatchUpMode, 'revisions'>): SnapshotReason {
-  switch (catchUpMode) {
-    case 'first':
-    case 'widened':
-      return catchUpMode;
-    case 'renewed':
-      return 'rights';
-    case 'changes':
-      return 'conflated';
-    default:
-      return catchUpMode satisfies never;
-  }
 }

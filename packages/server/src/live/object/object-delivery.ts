@@ -137,8 +137,7 @@ export class ObjectDelivery {
     through: number,
   ): Steps<readonly GroupView<ObjectSubscriberGroup>[]> {
     const isConcerned = (subscription: ObjectSubscription) => isBefore(subscription, through);
-    const context = this.#context;
-    const options = { context, model, object, portion: context.pace.groups };
+    const options = { context: this.#context, model, object };
     return authorizeGroups(topic.groups, options, isConcerned);
   }
 

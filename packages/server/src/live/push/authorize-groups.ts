@@ -12,11 +12,9 @@ export interface GroupView<A> extends RevisionView {
 }
 
 interface AuthorizeOptions {
-  readonly context: Pick<LiveContext, 'objects'>;
+  readonly context: Pick<LiveContext, 'objects' | 'pace'>;
   readonly model: Model;
   readonly object: StoredObject;
-  /** Groups authorized before yielding. */
-  readonly portion: number;
 }
 
 /**
@@ -28,7 +26,7 @@ export function* authorizeGroups<M extends GroupMember, A extends SubscriberGrou
   options: AuthorizeOptions,
   isConcerned: (member: M) => boolean,
 ): Steps<readonly GroupView<A>[]> {
-  const { portion } = options;
+  const { groups: portion } = options.context.pace;
   if (groups.size <= portion) {
     const views = authorizePortion(groups.peek(), options, isConcerned);
     return views instanceof Promise ? yield* awaited(views) : views;

@@ -1,11 +1,7 @@
 /** A wire message, encoded once and shared by all its recipients. */
-export interface Frame {
+export interface Frame extends SentPush {
   /** The JSON text. */
   readonly text: string;
-  /** A complete WebSocket text frame (RFC 6455, section 5.2: FIN, opcode 1, no mask). */
-  readonly bytes: Buffer;
-  /** `undefined` if the message is not a push. */
-  readonly replayPoint?: ReplayPoint | undefined;
   /** What a push is, and from where one goes on after it; `undefined` if it is not a push. */
   readonly head?: PushHead | undefined;
   /** The part that connections keep until their client has surely received it. */
@@ -14,7 +10,9 @@ export interface Frame {
 
 /** A push as it was sent; all who keep it share it. */
 export interface SentPush {
+  /** A complete WebSocket text frame (RFC 6455, section 5.2: FIN, opcode 1, no mask). */
   readonly bytes: Buffer;
+  /** `undefined` if the message is not a push. */
   readonly replayPoint?: ReplayPoint | undefined;
 }
 

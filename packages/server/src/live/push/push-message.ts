@@ -15,19 +15,19 @@ import { encodeFrame, type Frame, headOf, type ReplayPoint, type Under } from '.
 
 /** The pushes of section PSH, each encoded once for all recipients. */
 
-export interface RevisionPush<Body> {
+interface RevisionPush<Who = Authorship> {
   readonly r: string;
   readonly rev: number;
-  readonly authorship: Authorship;
-  readonly body: Body;
+  readonly authorship: Who;
   /** The last earlier revision that changed a visible field. Sent only if it is not `rev - 1`. */
   readonly prev: number;
-  /** Set if the recipient does not know its view yet. */
-  readonly view?: string | undefined;
 }
 
-/** Rules PSH2 to PSH4. */
-export function updatedFrame({ r, rev, authorship, body, prev, view }: RevisionPush<Delta>): Frame {
+/** Rules PSH2 to PSH4. `view`: set if the recipient does not know it yet. */
+export function updatedFrame(
+  update: RevisionPush & { readonly body: Delta; readonly view: string | undefined },
+): Frame {
+  const { r, rev, authorship, body, prev, view } = update;
   const replayPoint: ReplayPoint = { kind: 'revision', key: r, rev };
   const meta = metaOf(authorship, rev, prev);
   if (view !== undefined) meta.view = view;
@@ -37,31 +37,20 @@ export function updatedFrame({ r, rev, authorship, body, prev, view }: RevisionP
 }
 
 /** Rule PSH5. `authorship` is unknown if the history no longer has the deletion. */
-export function deletedFrame({
-  r,
-  rev,
-  authorship,
-  prev,
-  under,
-}: {
-  r: string;
-  rev: number;
-  authorship: Authorship | undefined;
-  prev: number;
-  under: Under;
-}): Frame {
+export function deletedFrame(
+  deletion: RevisionPush<Authorship | undefined> & { readonly under: Under },
+): Frame {
+  const { r, rev, authorship, prev, under } = deletion;
   const replayPoint: ReplayPoint = { kind: 'final', key: r, r, deletedAt: rev, under };
   if (!authorship) return frameOf({ evt: 'deleted', r, rev }, replayPoint);
   return frameOf({ evt: 'deleted', r, rev, meta: metaOf(authorship, rev, prev) }, replayPoint);
 }
 
 /** Rule PSH6. */
-export function snapshotFrame({
-  r,
-  rev,
-  view,
-  body,
-}: Omit<SnapshotPush, 'evt' | 'meta'> & { view: string }): Frame {
+export function snapshotFrame(
+  snapshot: Omit<SnapshotPush, 'evt' | 'meta'> & { view: string },
+): Frame {
+  const { r, rev, view, body } = snapshot;
   return frameOf({ evt: 'snapshot', r, rev, meta: { view }, body }, { kind: 'snapshot', key: r });
 }
 

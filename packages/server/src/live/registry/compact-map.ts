@@ -26,10 +26,17 @@ export class CompactMap<V extends { readonly key: string }> {
   /** The key must be new. */
   add(value: V): void {
     const more = this.#more;
-    if (more instanceof Map) more.set(value.key, value);
-    else if (more) this.#addToList(more, value);
-    else if (this.#single) this.#makeList(this.#single, value);
-    else this.#single = value;
+    if (more instanceof Map) {
+      more.set(value.key, value);
+    } else if (more) {
+      more.push(value);
+      if (more.length > mapThreshold) this.#more = new Map(more.map((item) => [item.key, item]));
+    } else if (this.#single) {
+      this.#more = [this.#single, value];
+      this.#single = undefined;
+    } else {
+      this.#single = value;
+    }
   }
 
   delete(value: V): void {
@@ -54,15 +61,5 @@ export class CompactMap<V extends { readonly key: string }> {
     const more = this.#more;
     if (more) return more instanceof Map ? more.values() : more;
     return this.#single ? [this.#single] : [];
-  }
-
-  #makeList(first: V, second: V): void {
-    this.#more = [first, second];
-    this.#single = undefined;
-  }
-
-  #addToList(list: V[], value: V): void {
-    list.push(value);
-    if (list.length > mapThreshold) this.#more = new Map(list.map((item) => [item.key, item]));
   }
 }

@@ -16,8 +16,6 @@ export function isUnanswered(subscription: Subscription): boolean {
 /** The subscriptions of one connection. */
 export class LiveSession {
   readonly pushTarget: PushTarget;
-  /** Those of one address share the time that there is. */
-  readonly address: string | undefined;
   /** Usage of its owner, shared with the owner's other connections. */
   readonly usage: UserUsage;
   /** By printed R; live queries by their ids. */
@@ -30,7 +28,6 @@ export class LiveSession {
 
   constructor(pushTarget: PushTarget, usage: UserUsage) {
     this.pushTarget = pushTarget;
-    this.address = pushTarget.address;
     this.usage = usage;
   }
 

@@ -4,15 +4,13 @@ import { LiveSession, type Subscription } from './live-session.js';
 import type { OwnedSubscription, SubscriptionOwner } from './subscription-owner.js';
 import type { UserUsage, UserUsages } from './user-usages.js';
 
-export type SubscriptionKind = 'object' | 'collection' | 'query';
-
 /** All connections that have or had a subscription, and the number of subscriptions. */
 export class LiveSessions {
   readonly #byTarget = new Map<PushTarget, LiveSession>();
   /** Closed connections: a command still in flight for one must not open a new session. */
   readonly #gone = new WeakSet<PushTarget>();
   readonly #usages: UserUsages;
-  readonly counts: Record<SubscriptionKind, number> = { object: 0, collection: 0, query: 0 };
+  readonly counts: Record<Subscription['kind'], number> = { object: 0, collection: 0, query: 0 };
 
   constructor(usages: UserUsages) {
     this.#usages = usages;

@@ -21,7 +21,7 @@ function setUpRegistry() {
     clock: simulatedPlatform({ seed: 1 }).clock,
     shares: () => new Map(),
     evict: () => {},
-    users: () => [],
+    usages,
     endSome: () => {},
   });
   const lookups = { add() {}, remove() {} };

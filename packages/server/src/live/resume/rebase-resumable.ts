@@ -35,11 +35,9 @@ function rebase(
   { isOtherVersion }: ModelChange,
 ): ResumableSubscription {
   if (subscription.kind === 'item') {
-    return {
-      ...subscription,
-      model,
-      item: { ...subscription.item, fields: survivingFields(model, subscription.item.fields) },
-    };
+    const { item } = subscription;
+    const fields = survivingFields(model, item.fields);
+    return { ...subscription, model, item: { ...item, fields } };
   }
   const { request } = subscription;
   const fields = survivingFields(model, request.fields);

@@ -62,23 +62,17 @@ export function resumableOf(
       const { catchUpMode, rev, topic, group } = subscription;
       // If it waits for a snapshot, it still gets one.
       const canContinue = (catchUpMode === 'revisions' || catchUpMode === 'changes') && rev > 0;
-      return {
-        ...item(
-          topic.r,
-          group.fields,
-          canContinue ? { rev, view: subscription.view, isKnownToClient: true } : {},
-        ),
-        model,
-        view: group.view,
-      };
+      const { fields, view } = group;
+      const asked = { r: topic.r, fields };
+      const item: ResumableItem = canContinue
+        ? { ...asked, rev, view: subscription.view, isKnownToClient: true }
+        : asked;
+      return { kind: 'item', item, model, view };
     }
     case 'collection': {
       const { topic, group, pos, view } = subscription;
-      return {
-        ...item(topic.r, group.fields, { after: { pos, view } }),
-        model,
-        view: group.view,
-      };
+      const item = { r: topic.r, fields: group.fields, after: { pos, view } };
+      return { kind: 'item', item, model, view: group.view };
     }
     case 'query': {
       const { r, scope, fields, filter, order, limit, from, auth, view } =
@@ -102,12 +96,4 @@ export function resumableOf(
     default:
       return subscription satisfies never;
   }
-}
-
-function item(
-  r: string,
-  fields: readonly string[] | undefined,
-  from: Pick<RequestedSubscription, 'rev' | 'view' | 'after' | 'isKnownToClient'>,
-): Pick<Extract<ResumableSubscription, { kind: 'item' }>, 'kind' | 'item'> {
-  return { kind: 'item', item: { r, fields, ...from } };
 }
