@@ -22,13 +22,12 @@ export interface BatchRunnerOptions {
   readonly others: OtherObjects;
   /** Resolves when the batch holds all its queues again. */
   readonly reclaim: (batch: WriteBatch) => Promise<void>;
-  /** Conflicts with other nodes after which a batch is given up. */
-  readonly conflictRetries: number;
-  /**
-   * Approximate bytes that a batch may write: it is a single commit, which delays every other
-   * write.
-   */
-  readonly bytes: number;
+  readonly limits: {
+    /** Conflicts with other nodes after which a batch is given up. */
+    readonly conflictRetries: number;
+    /** Bytes that a batch may write: it is a single commit, which delays every other write. */
+    readonly commitBytes: number;
+  };
   readonly onRetry: (requests: number) => void;
 }
 
@@ -53,7 +52,8 @@ export class BatchRunner {
 
   /** Rejects with 503, or with an unexpected failure. */
   async run(batch: WriteBatch): Promise<WriteAllResult> {
-    const { conflictRetries, onRetry } = this.#options;
+    const { onRetry } = this.#options;
+    const { conflictRetries } = this.#options.limits;
     try {
       for (let conflicts = 0; conflicts <= conflictRetries; conflicts++) {
         if (conflicts > 0) onRetry(batch.requests.length);
@@ -104,7 +104,7 @@ export class BatchRunner {
       try {
         const write = await prepare(heads.get(r), ...reads);
         bytes += estimateAllBytes(write);
-        if (bytes > this.#options.bytes && index > 0) return { kind: 'too-large' };
+        if (bytes > this.#options.limits.commitBytes && index > 0) return { kind: 'too-large' };
         writes.push(write);
         heads.set(r, write.object);
         if (slice.isOver) await slice.rest();

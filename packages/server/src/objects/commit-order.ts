@@ -6,9 +6,7 @@ import type { CommitOrderKey } from './write-request.js';
  * queue of its own object.
  */
 export class CommitOrder {
-  /**
-   * The last request by owner and name. Dropped once it was tried: nothing has to wait for it then.
-   */
+  /** The last request by owner and name, until it was tried: nothing has to wait for it then. */
   readonly #last = new WeakMap<object, Map<string, QueueSlot>>();
 
   /** Puts a request behind the previous one with the same key. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Bus } from '../bus/bus.js';
+import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
 import type { Clock } from '../platform/platform.js';
@@ -10,8 +11,8 @@ import type { CommittedChange, Pos } from '../store/stored-object.js';
 import type { GroupOutcome, Write, WriteGroup } from '../store/write-group.js';
 
 /**
- * The outcome of a group: as the store reports it, or that the whole commit failed and nothing was
- * written, as far as is known: see `mayHaveWritten`.
+ * As the store reports it, or that the whole commit failed and nothing was written, as far as is
+ * known: see `mayHaveWritten`.
  */
 export type Settlement = GroupOutcome | { readonly kind: 'failed'; readonly error: unknown };
 
@@ -36,10 +37,8 @@ export interface CommitterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Maximum writes of a commit, unless a single group has more. */
-  readonly writes: number;
-  /** Approximate maximum bytes of a commit, unless a single group is larger. */
-  readonly bytes: number;
+  /** Of a commit, unless a single group is larger. */
+  readonly limits: Pick<Limits, 'commitWrites' | 'commitBytes'>;
 }
 
 /**
@@ -142,7 +141,8 @@ export class Committer {
   }
 
   #isTooMuch(writes: number, bytes: number): boolean {
-    return writes > this.#options.writes || bytes > this.#options.bytes;
+    const { commitWrites, commitBytes } = this.#options.limits;
+    return writes > commitWrites || bytes > commitBytes;
   }
 
   async #commit(batch: readonly CommitEntry[]): Promise<void> {

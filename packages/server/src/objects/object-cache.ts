@@ -1,16 +1,9 @@
 import { namesOf } from '@really/protocol';
 import { LRUCache } from 'lru-cache';
+import type { Limits } from '../platform/limits.js';
 import type { Store } from '../store/store.js';
 import type { StoredObject } from '../store/stored-object.js';
 import { estimateBytes } from './estimate-bytes.js';
-
-export interface ObjectCacheOptions {
-  readonly store: Store;
-  /** Maximum number of objects. */
-  readonly count: number;
-  /** Approximate maximum bytes. */
-  readonly bytes: number;
-}
 
 /**
  * The committed state of objects, the most recently used in memory. Where the store has other
@@ -32,11 +25,11 @@ export class ObjectCache {
     sizeCalculation: (_, r) => 100 + r.length,
   });
 
-  constructor(options: ObjectCacheOptions) {
-    this.#store = options.store;
+  constructor(store: Store, limits: Pick<Limits, 'cachedObjects' | 'cacheBytes'>) {
+    this.#store = store;
     this.#cache = new LRUCache({
-      max: options.count,
-      maxSize: options.bytes,
+      max: limits.cachedObjects,
+      maxSize: limits.cacheBytes,
       sizeCalculation: (object) => 200 + object.r.length + estimateBytes(object.data),
     });
   }

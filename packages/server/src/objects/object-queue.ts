@@ -37,9 +37,7 @@ export class PendingWrite implements CommitEntry {
   readonly bytes: number;
   state: 'waiting' | 'committed' | 'dropped' = 'waiting';
   begun = false;
-  /**
-   * Requests refused because of this write: rejected when it is committed, retried when it is not.
-   */
+  /** Refused because of this write: rejected when it is committed, retried when it is not. */
   readonly refused: { readonly queued: QueuedWrite; readonly error: unknown }[] = [];
   readonly #onSettled: (pending: PendingWrite, settlement: Settlement) => void;
   #waiting: (() => void)[] | undefined;
@@ -69,7 +67,6 @@ export class PendingWrite implements CommitEntry {
     this.#onSettled(this, settlement);
   }
 
-  /** Moves to the final state and wakes those that wait for it. */
   end(state: 'committed' | 'dropped'): void {
     this.state = state;
     const waiting = this.#waiting;
@@ -104,15 +101,9 @@ export class ObjectQueue {
   waiting: (QueuedWrite | BatchSlot)[] = [];
   /** Prepared; each builds on the one before, the first on the stored state. */
   pending: PendingWrite[] = [];
-  /**
-   * What is being prepared, one at a time. A batch stays until it has ended: nothing builds on its
-   * uncommitted writes.
-   */
+  /** What is being prepared. A batch until it has ended: nothing builds on its uncommitted writes. */
   preparing: QueuedWrite | BatchSlot | undefined;
-  /**
-   * By owner, the request that had to let others by: see `QueueHolds`. The owner's next ones wait
-   * for it.
-   */
+  /** By owner, what had to let others by: see `QueueHolds`. The owner's next ones wait for it. */
   readonly aside = new Map<string | undefined, QueuedWrite | BatchSlot>();
   /** How often the state that the next request builds on has changed. */
   moves = 0;

@@ -70,48 +70,38 @@ export class Objects {
   readonly #commitOrder = new CommitOrder();
   readonly #pause: WritePause;
   readonly #retries: Counter;
-  /**
-   * Yields between writes: hundreds may wait in one queue, each on an object of the maximum size.
-   */
+  /** Yields between writes: hundreds may wait in one queue, each on a very large object. */
   readonly #slice: TickSlice;
   readonly #turns: WriteTurns;
   #order = 0;
   #idle: (() => void)[] = [];
 
   constructor(options: ObjectsOptions) {
-    const { store, platform, metrics = noMetrics } = options;
+    const { store, bus, log, platform, metrics = noMetrics } = options;
+    const { clock } = platform;
     const limits = { ...defaultLimits, conflictRetries: 10, ...options.limits };
     this.#store = store;
-    this.#slice = new TickSlice(platform.clock);
+    this.#slice = new TickSlice(clock);
     this.#limits = limits;
-    this.#cache = new ObjectCache({ store, count: limits.cachedObjects, bytes: limits.cacheBytes });
+    this.#cache = new ObjectCache(store, limits);
     this.#others = new OtherObjects(this.#queues, this.#cache);
     this.#turns = new WriteTurns(this.#cache, this.#slice);
     this.#ids = new IdGenerator({ platform, node: options.node, after: options.idsAfter });
     this.#once = new OnceGuard(store);
-    this.#committer = new Committer({
-      store,
-      bus: options.bus,
-      clock: platform.clock,
-      log: options.log,
-      metrics,
-      writes: limits.commitWrites,
-      bytes: limits.commitBytes,
-    });
+    this.#committer = new Committer({ store, bus, clock, log, metrics, limits });
     this.#retries = metrics.counter(
       'really_write_retries_total',
       'Writes that were prepared again because the state they were built on was not stored.',
     );
     this.#batches = new BatchRunner({
-      clock: platform.clock,
+      clock,
+      limits,
       cache: this.#cache,
       turns: this.#turns,
       committer: this.#committer,
       once: this.#once,
       others: this.#others,
       reclaim: (batch) => this.#holds.reclaim(batch),
-      conflictRetries: limits.conflictRetries,
-      bytes: limits.commitBytes,
       onRetry: (requests) => this.#retries.add(requests),
     });
     this.#holds = new QueueHolds(platform.timers, {

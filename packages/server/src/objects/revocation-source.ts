@@ -24,31 +24,20 @@ const page = 1000;
 /** Milliseconds that loading a page may take. */
 const queryTimeout = 30_000;
 
-/**
- * Milliseconds between two polls of the store for what the bus may have lost; only with other
- * writers.
- */
+/** Milliseconds between two polls for what the bus may have lost; only with other writers. */
 const pollEvery = 5000;
 
-/**
- * Milliseconds between two steps of the search for expired revocations, and uids checked per step.
- */
+/** Milliseconds between two steps of the search for expired revocations, and uids per step. */
 const forgetEvery = 1000;
 const forgetUids = 2000;
 
 /** Expired records that are removed at once: a node may find any number of them when it starts. */
 const removalsAtOnce = 16;
 
-/**
- * Milliseconds after which an expired revocation is forgotten: it has expired by the clock of every
- * node then.
- */
+/** Milliseconds after which it is forgotten: it has expired by the clock of every node then. */
 const grace = 60 * 60 * 1000;
 
-/**
- * Keeps the revocations of this node up to date: from the store at the start, then from the bus
- * (rule AUT6).
- */
+/** Keeps the revocations of this node up to date: from the store, then from the bus (rule AUT6). */
 export class RevocationSource {
   readonly #options: RevocationSourceOptions;
   readonly #timers: Timer[] = [];
