@@ -51,7 +51,7 @@ import { SubscriptionRegistry } from './registry/subscription-registry.js';
 import { Topics } from './registry/topics.js';
 import { type UserUsage, UserUsages } from './registry/user-usages.js';
 import { collectionNamesOf } from './reload/model-change.js';
-import { ModelReload } from './reload/model-reload.js';
+import { reloadModels } from './reload/model-reload.js';
 import { rebaseResumable } from './resume/rebase-resumable.js';
 import { type ResumableSubscription, resumableOf } from './resume/resumable-subscription.js';
 import { ResumableWindows } from './resume/resumable-windows.js';
@@ -100,18 +100,9 @@ export class Live {
   readonly #usages = new UserUsages();
   readonly #sessions = new LiveSessions(this.#usages);
   readonly #resumableWindows: ResumableWindows;
-  readonly #objectTopics = new Topics<ObjectTopic>();
-  readonly #collectionTopics = new Topics<CollectionTopic>();
-  readonly #registry: SubscriptionRegistry;
   readonly #objectFeed: ObjectFeed;
   readonly #queryFeed: QueryFeed;
-  readonly #catchUps: {
-    readonly objects: ObjectCatchUp;
-    readonly collections: CollectionCatchUp;
-  };
   readonly #queries: QuerySubscriptions;
-  readonly #reassignment: GroupReassignment;
-  readonly #modelReload: ModelReload;
   readonly #lookups: LookupIndex;
   readonly #lookupWatch: LookupWatch;
   readonly #deps: SubscribeDeps;
@@ -125,10 +116,12 @@ export class Live {
       endSome: (usage, count, error) => this.#endSome(usage, count, error),
     });
     const sessions = this.#sessions;
-    const [objects, collections] = [this.#objectTopics, this.#collectionTopics];
+    const objects = new Topics<ObjectTopic>();
+    const collections = new Topics<CollectionTopic>();
+    const topics = { objects, collections };
     const { models } = context;
     const lookups = new LookupIndex({ models, all: () => sessions.subscriptions() });
-    const registry = new SubscriptionRegistry(context, { sessions, objects, collections, lookups });
+    const registry = new SubscriptionRegistry(context, { sessions, lookups, ...topics });
     const objectDelivery = new ObjectDelivery(context, registry);
     const objectDeps = { registry, topics: objects, delivery: objectDelivery };
     const collectionDelivery = new CollectionDelivery(context, registry);
@@ -141,24 +134,14 @@ export class Live {
     };
     const reassignment = new GroupReassignment(context, { registry, queries: feed, ...catchUps });
     this.#context = context;
-    this.#registry = registry;
+    this.#deps = { context, registry, reassignment, topics, catchUps };
     this.#resumableWindows = resumableWindows;
     this.#objectFeed = new ObjectFeed(context, objectDeps);
     this.#queryFeed = feed;
-    this.#catchUps = catchUps;
     this.#queries = new QuerySubscriptions(context, { registry, feed, resumableWindows });
-    this.#reassignment = reassignment;
-    this.#modelReload = new ModelReload(context, { sessions, reassignment, queries: feed });
     const suspension = new RightsSuspension(context, { registry, reassignment, ...catchUps });
     this.#lookupWatch = new LookupWatch(context, { sessions, suspension, index: lookups });
     this.#lookups = lookups;
-    const shared = { context, registry };
-    this.#deps = {
-      ...shared,
-      reassignment,
-      objects: { ...shared, topics: objects, catchUp: catchUps.objects },
-      collections: { ...shared, topics: collections, catchUp: catchUps.collections, reassignment },
-    };
     context.cursor.follow(new CollectionFeed(context, collectionDeps));
     context.cursor.follow(feed);
     this.#stopListening = options.bus.listen((changes) => this.#receive(changes));
@@ -230,7 +213,7 @@ export class Live {
   /** Ends a live query whose read failed, unless it has ended already. */
   abandonQuery(pushTarget: PushTarget, id: string): void {
     const subscription = this.#sessions.find(pushTarget)?.subscriptions.get(id);
-    if (subscription) this.#registry.end(subscription);
+    if (subscription) this.#deps.registry.end(subscription);
   }
 
   /** The Rs that this connection is subscribed to: objects, collections, and those of queries. */
@@ -245,7 +228,7 @@ export class Live {
   authChanged(pushTarget: PushTarget): number {
     const subscriptions = this.#subscriptionsOf(pushTarget);
     for (const subscription of subscriptions) this.#lookups.update(subscription);
-    const concerned = this.#reassignment.reauthorize(subscriptions, 'auth');
+    const concerned = this.#deps.reassignment.reauthorize(subscriptions, 'auth');
     return concerned + costOfSubscriptions(subscriptions.length - concerned);
   }
 
@@ -257,7 +240,9 @@ export class Live {
   reloaded(before: ModelSet, pos: Pos): void {
     this.#lookupWatch.skipPosition(pos);
     this.#context.cursor.skip(pos);
-    this.#lookupWatch.reloaded(this.#modelReload.run(before));
+    const { reassignment } = this.#deps;
+    const deps = { sessions: this.#sessions, reassignment, queries: this.#queryFeed };
+    this.#lookupWatch.reloaded(reloadModels(this.#context, deps, before));
   }
 
   /**
@@ -275,8 +260,8 @@ export class Live {
     for (const subscription of this.#subscriptionsOf(pushTarget)) {
       if (subscription.progress !== 'paused') continue;
       if (subscription.kind === 'query') this.#queries.resume(subscription);
-      else if (subscription.kind === 'object') this.#catchUps.objects.begin(subscription);
-      else this.#catchUps.collections.begin(subscription);
+      else if (subscription.kind === 'object') this.#deps.catchUps.objects.begin(subscription);
+      else this.#deps.catchUps.collections.begin(subscription);
     }
   }
 
@@ -288,7 +273,7 @@ export class Live {
     const resumable = this.#subscriptionsOf(pushTarget).flatMap((subscription) => {
       // A live one is in the group of its rights.
       const isOutdated = subscription.kind !== 'query' && subscription.progress !== 'live';
-      if (isOutdated) this.#registry.assignGroup(subscription);
+      if (isOutdated) this.#deps.registry.assignGroup(subscription);
       const model = this.#context.models().get(collectionNamesOf(subscription));
       return (model && resumableOf(subscription, model, this.#resumableWindows)) ?? [];
     });
@@ -331,7 +316,7 @@ export class Live {
 
   *#endAll(session: LiveSession): Steps {
     for (const subscription of session.subscriptions.values()) {
-      this.#registry.end(subscription);
+      this.#deps.registry.end(subscription);
       yield;
     }
     this.#sessions.release(session);
@@ -343,7 +328,7 @@ export class Live {
    */
   async resync(): Promise<void> {
     const { store, slice } = this.#context;
-    const topics = this.#objectTopics.all();
+    const topics = this.#deps.topics.objects.all();
     for (let at = 0; at < topics.length; at += resyncBatch) {
       const batch = topics.slice(at, at + resyncBatch);
       const objects = await store.getMany(batch.map(({ r }) => r));
@@ -368,8 +353,8 @@ export class Live {
       connections: this.#sessions.size,
       subscriptions: object + collection + query,
       queries: query,
-      objectTopics: this.#objectTopics.size,
-      collectionTopics: this.#collectionTopics.size,
+      objectTopics: this.#deps.topics.objects.size,
+      collectionTopics: this.#deps.topics.collections.size,
       queryGroups: this.#queryFeed.groups,
       queuedReads: this.#context.limiter.waiting,
       queryRows: this.#queryFeed.rows,
@@ -386,7 +371,7 @@ export class Live {
   /** Ends the live queries of one user, to make room (rule LIM17). */
   #evict(usage: UserUsage, error: ProtocolError): void {
     for (const subscription of this.#sessions.subscriptionsOf(usage))
-      if (subscription.kind === 'query') this.#registry.fail([subscription], error);
+      if (subscription.kind === 'query') this.#deps.registry.fail([subscription], error);
   }
 
   /** Ends some subscriptions of one user to objects and collections, to make room (rule LIM20). */
@@ -396,7 +381,7 @@ export class Live {
       if (subscription.kind === 'query') continue;
       if (left === 0) return;
       left -= 1;
-      this.#registry.fail([subscription], error);
+      this.#deps.registry.fail([subscription], error);
     }
   }
 
@@ -409,10 +394,10 @@ export class Live {
     for (const change of changes) {
       if (this.#isOfAnotherVersion(change)) {
         this.#observe(change);
-        continue;
+      } else {
+        this.#objectFeed.receive(change);
+        this.#context.cursor.receive(change);
       }
-      this.#objectFeed.receive(change);
-      this.#context.cursor.receive(change);
     }
   }
 
@@ -424,7 +409,7 @@ export class Live {
   }
 
   #observe({ r, rev, pos }: CommittedChange): void {
-    const topic = this.#objectTopics.find(r);
+    const topic = this.#deps.topics.objects.find(r);
     if (topic) this.#objectFeed.observe(topic, rev);
     this.#context.cursor.observe(pos);
   }

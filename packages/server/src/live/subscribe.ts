@@ -14,9 +14,7 @@ import {
 } from './object/object-subscribe-request.js';
 import { pushError } from './push/push-error.js';
 import { WindowLimitRequest } from './query/window-limit-request.js';
-import type { GroupReassignment } from './registry/group-reassignment.js';
 import type { LiveSession } from './registry/live-session.js';
-import type { SubscriptionRegistry } from './registry/subscription-registry.js';
 import type {
   HeadOf,
   ItemSubscribeRequest,
@@ -27,13 +25,7 @@ import type {
   SubscribeRequestItem,
 } from './subscribe-checks.js';
 
-export interface SubscribeDeps {
-  readonly context: LiveContext;
-  readonly registry: SubscriptionRegistry;
-  readonly reassignment: GroupReassignment;
-  readonly objects: ObjectSubscribeDeps;
-  readonly collections: CollectionSubscribeDeps;
-}
+export type SubscribeDeps = ObjectSubscribeDeps & CollectionSubscribeDeps;
 
 export interface SubscribeResult {
   readonly subscriptions: readonly SubscribedItem[];
@@ -57,10 +49,7 @@ type ItemOutcome<T> = { readonly item: RequestedSubscription } & (
 /** Attempts while the models change during a subscribe. */
 const maxAttempts = 5;
 
-/**
- * Items per batch: each object may be a megabyte, and is read, kept and authorized with the others
- * of its batch in one turn.
- */
+/** Items read, kept and authorized in one turn: each object may be a megabyte. */
 const batchSize = 8;
 
 /** Rule SUB1: a failed item does not affect the others. */
@@ -83,10 +72,7 @@ export async function subscribe(
   return result;
 }
 
-/**
- * Throws 503 if the models keep changing and no item was registered yet; later items fail
- * individually.
- */
+/** Throws 503 if the models keep changing and no item was registered yet; later items fail alone. */
 async function subscribeBatch(
   deps: SubscribeDeps,
   session: LiveSession,
@@ -170,8 +156,8 @@ function requestFor(
   if (item.limit !== undefined)
     throw fail.invalid(`body.subscriptions[${index}].limit`, 'only.of.queries');
   return target.kind === 'object'
-    ? new ObjectSubscribeRequest(deps.objects, session, target, { item, index })
-    : new CollectionSubscribeRequest(deps.collections, session, target, { item, index });
+    ? new ObjectSubscribeRequest(deps, session, target, { item, index })
+    : new CollectionSubscribeRequest(deps, session, target, { item, index });
 }
 
 /**

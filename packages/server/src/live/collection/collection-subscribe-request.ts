@@ -29,9 +29,9 @@ import { CollectionSubscription, CollectionTopic } from './collection-subscripti
 
 export interface CollectionSubscribeDeps {
   readonly context: LiveContext;
-  readonly topics: Topics<CollectionTopic>;
+  readonly topics: { readonly collections: Topics<CollectionTopic> };
   readonly registry: SubscriptionRegistry;
-  readonly catchUp: CollectionCatchUp;
+  readonly catchUps: { readonly collections: CollectionCatchUp };
   readonly reassignment: GroupReassignment;
 }
 
@@ -63,11 +63,14 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     this.#model = requireModel(deps.context, names);
     this.#fields = requestedFields(this.#model, item.fields, `${this.#path}.fields`);
     assertSubscribable(this.#model, session.pushTarget.auth);
-    this.#topic = deps.topics.retain(r, () => new CollectionTopic(r, { names, parents }));
+    this.#topic = deps.topics.collections.retain(
+      r,
+      () => new CollectionTopic(r, { names, parents }),
+    );
   }
 
   release(): void {
-    this.#deps.topics.release(this.#topic);
+    this.#deps.topics.collections.release(this.#topic);
   }
 
   async authorize(): Promise<Register> {
@@ -84,9 +87,7 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     return () => this.#register(now, from);
   }
 
-  /**
-   * The starting position. One of another view is accepted only from the server itself (`after`).
-   */
+  /** One of another view is accepted only from the server itself (`after`). */
   #startingPosition(): Position | undefined {
     const { after, pos } = this.#item;
     if (after || pos === undefined) return after;
@@ -106,8 +107,8 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     if (from) subscription.view = from.view;
     this.#deps.registry.register(subscription);
     const begin = () => {
-      if (from === undefined) this.#deps.catchUp.beginFromNow(subscription);
-      else this.#deps.catchUp.begin(subscription);
+      if (from === undefined) this.#deps.catchUps.collections.beginFromNow(subscription);
+      else this.#deps.catchUps.collections.begin(subscription);
     };
     const start = () => this.#deps.registry.start(subscription, begin);
     return { ...this.#registered(subscription), start };
@@ -119,10 +120,7 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     return groupTraitsOf(this.#deps.context, this.#model, asked, pushTarget);
   }
 
-  /**
-   * The subscription has received everything since it was created: a position in the request is
-   * ignored.
-   */
+  /** A position in the request is ignored: it has received everything since it was created. */
   #widen(subscription: CollectionSubscription): RegisteredItem {
     this.#deps.registry.assignGroup(subscription);
     const fields = widenFields(this.#model, subscription.group.fields, this.#fields);

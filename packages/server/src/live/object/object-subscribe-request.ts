@@ -30,9 +30,9 @@ import { type CatchUpMode, ObjectSubscription, ObjectTopic } from './object-subs
 
 export interface ObjectSubscribeDeps {
   readonly context: LiveContext;
-  readonly topics: Topics<ObjectTopic>;
+  readonly topics: { readonly objects: Topics<ObjectTopic> };
   readonly registry: SubscriptionRegistry;
-  readonly catchUp: ObjectCatchUp;
+  readonly catchUps: { readonly objects: ObjectCatchUp };
 }
 
 /** Bytes of an object that is kept until the response is queued. */
@@ -75,11 +75,11 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     this.#fields = requestedFields(this.#model, request.item.fields, path);
     assertSubscribable(this.#model, session.pushTarget.auth);
     const { names } = this.#model;
-    this.#topic = deps.topics.retain(target.r, () => new ObjectTopic(target.r, names));
+    this.#topic = deps.topics.objects.retain(target.r, () => new ObjectTopic(target.r, names));
   }
 
   release(): void {
-    this.#deps.topics.release(this.#topic);
+    this.#deps.topics.objects.release(this.#topic);
   }
 
   authorize(headOf: HeadOf): Register | Promise<Register> {
@@ -195,9 +195,13 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
       const isSame = subscription.group === group && subscription.session.pushTarget.auth === auth;
       const isAuthorized = isInForce && isSame && group.view === this.#authorizedView;
       if (isAuthorized && kept) {
-        this.#deps.catchUp.beginWith(subscription, { object: kept, hidden, model: this.#model });
+        this.#deps.catchUps.objects.beginWith(subscription, {
+          object: kept,
+          hidden,
+          model: this.#model,
+        });
       } else {
-        this.#deps.catchUp.begin(subscription);
+        this.#deps.catchUps.objects.begin(subscription);
       }
     };
     const start = () => this.#deps.registry.start(subscription, begin);
