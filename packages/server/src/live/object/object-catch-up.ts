@@ -18,10 +18,9 @@ import type { SubscriptionRegistry } from '../registry/subscription-registry.js'
 import { requireModel } from '../subscribe-checks.js';
 import { dataAtRevision } from './data-at-revision.js';
 import { type ObjectDelivery, visibilityOf } from './object-delivery.js';
-import { ObjectFrames } from './object-frames.js';
+import { ObjectFrames, SnapshotFrames } from './object-frames.js';
 import { ObjectReplay, type ObjectReplayPage } from './object-replay.js';
 import type { CatchUpMode, ObjectSubscription } from './object-subscription.js';
-import { SnapshotFrames } from './snapshot-frames.js';
 
 type KnownPage = Extract<ObjectReplayPage, { object: StoredObject }>;
 
@@ -74,9 +73,7 @@ export class ObjectCatchUp {
     );
   }
 
-  /**
-   * As `begin`, for a subscription just authorized for this object: usually nothing has to be read.
-   */
+  /** As `begin`, for one just authorized for this object: usually nothing has to be read. */
   beginWith(subscription: ObjectSubscription, head: AuthorizedHead): void {
     const { object, model, hidden } = head;
     const { catchUpMode, topic } = subscription;

@@ -10,13 +10,17 @@ import { markedFrame, onceMarkerOf } from '../push/once-marker.js';
 import { deletedFrame } from '../push/push-message.js';
 import { isSameList, isSameVisibility, type Visibility } from '../push/visibility.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
-import { ObjectFrames, type ObjectUpdate } from './object-frames.js';
+import {
+  LiveRevision,
+  ObjectFrames,
+  type ObjectUpdate,
+  type RevisionToSend,
+} from './object-frames.js';
 import type {
   ObjectSubscriberGroup,
   ObjectSubscription,
   ObjectTopic,
 } from './object-subscription.js';
-import { LiveRevision, type RevisionToSend } from './revision-to-send.js';
 
 /** Distinct visibilities of one change whose frames are shared between groups. */
 const maxSharedVisibilities = 8;

@@ -9,10 +9,7 @@ import type { ObjectDelivery } from './object-delivery.js';
 import { ObjectReplay, type ObjectReplayPage } from './object-replay.js';
 import type { ObjectBacklog, ObjectTopic } from './object-subscription.js';
 
-/**
- * Queued changes per object while earlier ones are delivered; beyond this, they are read from the
- * store.
- */
+/** Changes queued while earlier ones are delivered; beyond this, they are read from the store. */
 const maxQueueLength = 64;
 
 interface ObjectFeedDeps {
@@ -140,8 +137,7 @@ export class ObjectFeed {
         return delivery.deliverSnapshot(topic, page.object, page.reason);
       case 'revisions': {
         const last = page.changes.at(-1)?.rev;
-        // The bus announced revisions that the store does not have, which should be impossible.
-        // Waiting would not help.
+        // The bus announced what the store does not have. Impossible, and waiting would not help.
         if (last === undefined) throw new Error(`revisions after ${topic.rev} are not stored`);
         topic.rev = last;
         return delivery.deliverRevisions(topic, page.object, replay.revisions(page), last);

@@ -1,22 +1,51 @@
+import { ownMember } from '@really/protocol';
+import { LRUCache } from 'lru-cache';
 import type { Model } from '../../model/model.js';
 import { visibleBody } from '../../model/view/view.js';
-import type { StoredObject } from '../../store/stored-object.js';
+import { lastTouched } from '../../objects/change.js';
+import { estimateBytes } from '../../objects/estimate-bytes.js';
+import type { Change, CommittedChange, StoredObject } from '../../store/stored-object.js';
 import type { Frame } from '../push/frame.js';
 import { type OnceMarker, onceMarkerOf } from '../push/once-marker.js';
 import { snapshotFrame, updatedFrame } from '../push/push-message.js';
 import {
   gainsFields,
+  isSameVisibility,
   lastVisibleChange,
   type Visibility,
   visibleDelta,
   visibleFields,
 } from '../push/visibility.js';
 import type { ObjectSubscription } from './object-subscription.js';
-import type { RevisionToSend } from './revision-to-send.js';
 
-/**
- * An update to push: one revision or, without `revision`, everything up to the object's revision.
- */
+/** Objects whose frames are kept, and the bytes that such an object may have: some 20 MB in all. */
+const mostObjects = 1024;
+const mostBytes = 4096;
+
+/** Views of an object whose frames are kept. */
+const mostViews = 4;
+
+/** A revision to push. */
+export interface RevisionToSend {
+  readonly change: Change;
+  /** The last revision before this one that touched the field. */
+  touchedBefore(field: string): number;
+}
+
+/** A change sent as it happens. */
+export class LiveRevision implements RevisionToSend {
+  readonly change: CommittedChange;
+
+  constructor(change: CommittedChange) {
+    this.change = change;
+  }
+
+  touchedBefore(field: string): number {
+    return ownMember(this.change.touched, field) ?? lastTouched(this.change.object, field);
+  }
+}
+
+/** What to push: one revision or, without `revision`, everything up to the object's revision. */
 export interface ObjectUpdate {
   readonly object: StoredObject;
   readonly revision?: RevisionToSend | undefined;
@@ -92,6 +121,25 @@ export class ObjectFrames {
     const frame = encode();
     this.#underView.set(key, frame);
     return frame;
+  }
+}
+
+/**
+ * The snapshots that were sent last: those who subscribe to the same object one after another share
+ * the encoded frame.
+ */
+export class SnapshotFrames {
+  readonly #last = new LRUCache<string, ObjectFrames>({ max: mostObjects });
+
+  of(model: Model, visibility: Visibility, object: StoredObject): ObjectFrames {
+    const last = this.#last.get(object.r);
+    const isSame = last?.model === model && last.object === object;
+    if (isSame && last.size < mostViews && isSameVisibility(last.visibility, visibility)) {
+      return last;
+    }
+    const frames = new ObjectFrames(model, visibility, { object });
+    if (estimateBytes(object.data) <= mostBytes) this.#last.set(object.r, frames);
+    return frames;
   }
 }
 

@@ -4,9 +4,9 @@ import { FairHistoryReader } from '../catch-up/fair-history-reader.js';
 import { readWithRetry } from '../catch-up/read-with-retry.js';
 import type { LiveContext } from '../live-context.js';
 import type { SnapshotReason } from '../live-metrics.js';
-import type { RevisionToSend } from './revision-to-send.js';
+import type { RevisionToSend } from './object-frames.js';
 
-/** Revisions per read: a compromise between speed and memory, as they may be large. */
+/** Revisions per read: they may be large. */
 const pageSize = 32;
 
 /** What the store has after a revision. */

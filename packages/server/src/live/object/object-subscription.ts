@@ -44,10 +44,7 @@ export interface ObjectBacklog {
   readonly queue: CommittedChange[];
   /** The highest observed revision. */
   newestRev: number;
-  /**
-   * Some revision up to `newestRev` is neither applied nor queued: it has to be read from the
-   * store.
-   */
+  /** Some revision up to `newestRev` is neither applied nor queued: it is read from the store. */
   hasGap: boolean;
 }
 
