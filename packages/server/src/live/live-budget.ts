@@ -25,7 +25,7 @@ export interface LiveBudgetDeps {
   readonly limits: LiveLimits;
   readonly budgets: Budgets;
   readonly clock: Clock;
-  /** Counts them: it takes a look at every subscription. */
+  /** Looks at every subscription. */
   readonly shares: () => ReadonlyMap<UserUsage, WindowShare>;
   /** Ends the live queries of this user. */
   readonly evict: (usage: UserUsage, error: ProtocolError) => void;

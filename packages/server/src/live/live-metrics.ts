@@ -24,24 +24,18 @@ export interface LiveMetrics {
   readonly refusals: Counter;
 }
 
-/** Gauges of the live layer. */
+/** Gauges of the live layer: see `liveMetrics`. */
 export interface LiveCounts {
   /** Connections that have or had a subscription. */
   readonly connections: number;
   readonly subscriptions: number;
-  /** Live queries among the subscriptions. */
   readonly queries: number;
   readonly objectTopics: number;
   readonly collectionTopics: number;
-  /** Windows of live queries: identical queries share one. */
   readonly queryGroups: number;
-  /** Store reads for subscriptions that wait for the limiter. */
   readonly queuedReads: number;
-  /** Objects in the windows. */
   readonly queryRows: number;
-  /** Objects in the windows of disconnected clients that may resume. */
   readonly resumableRows: number;
-  /** Objects in the windows as paused subscriptions know them. */
   readonly pausedRows: number;
 }
 

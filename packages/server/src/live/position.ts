@@ -3,9 +3,7 @@ import { isSealOf, type SealKind, sealKey, sealOf } from '../platform/seal.js';
 import type { Epoch } from '../store/store.js';
 import type { Pos } from '../store/stored-object.js';
 
-/**
- * A position in the store's log, and the view under which the client received everything up to it.
- */
+/** A position in the log, and the view under which the client received everything up to it. */
 export interface Position {
   readonly pos: Pos;
   readonly view: string;

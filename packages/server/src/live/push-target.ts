@@ -1,10 +1,7 @@
 import type { Auth } from '@really/protocol';
 import type { Frame } from './push/frame.js';
 
-/**
- * Receives pushes: a connection, as the live layer sees it. The gateway implements it; tests use a
- * fake.
- */
+/** A connection, as the live layer sees it. The gateway implements it; tests use a fake. */
 export interface PushTarget {
   /** Changes when a token is renewed (same uid). */
   readonly auth: Auth;
@@ -29,9 +26,7 @@ export interface PushTarget {
    * other connections of its uid pay for it, too.
    */
   untilPaid?(): Promise<void> | undefined;
-  /**
-   * Pushes sent so far for this subscription must not be sent again: its view changed or it ended.
-   */
+  /** What was sent for this subscription must not be sent again: its view changed or it ended. */
   discardSent?(key: string): void;
   /**
    * Sends a push of a room, which is not counted and never sent again. False: output waits already,

@@ -40,9 +40,7 @@ export interface RegisteredItem extends SubscribedItem {
 
 /** What a client wants to subscribe to. */
 export interface RequestedSubscription extends SubscribeItem {
-  /**
-   * For a collection on resume: the position up to which an earlier connection received creations.
-   */
+  /** For a collection on resume: up to where an earlier connection received creations. */
   readonly after?: Position | undefined;
   /** For an object on resume: the client knew it on the earlier connection, under `view`. */
   readonly isKnownToClient?: true | undefined;
@@ -130,9 +128,7 @@ export function widenFields(
   return (fields?.length ?? model.fields.size) > now.length ? fields : now;
 }
 
-/**
- * Throws 409 `query.invalid` if the model does not have, or no longer has, a field of the query.
- */
+/** Throws 409 `query.invalid` if the model does not have, or no longer has, a field of the query. */
 export function assertQueryFits(
   model: Model,
   { filter, order }: Pick<QueryGroupTraits, 'order'> & Partial<Pick<QueryGroupTraits, 'filter'>>,

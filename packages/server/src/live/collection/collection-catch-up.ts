@@ -36,10 +36,7 @@ export class CollectionCatchUp {
     });
   }
 
-  /**
-   * As `begin`, for a subscription that starts at the store's current position: usually nothing has
-   * to be read.
-   */
+  /** As `begin`, for one that starts at the store's position: usually nothing has to be read. */
   beginFromNow(subscription: CollectionSubscription): void {
     if (subscription.pos >= subscription.topic.appliedPos) subscription.progress = 'live';
     else this.begin(subscription);

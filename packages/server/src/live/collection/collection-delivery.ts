@@ -28,10 +28,7 @@ export interface Creation {
   readonly by: Actor;
   /** As in `Change`. */
   readonly once: string | undefined;
-  /**
-   * The object as created, or as it is now if delivered late: used for authorization and as the
-   * body.
-   */
+  /** As created, or as it is now if delivered late: used for authorization and as the body. */
   readonly object: StoredObject;
 }
 
@@ -78,10 +75,7 @@ export class CollectionDelivery {
     context.telemetry.record(creation, pushes, span);
   }
 
-  /**
-   * Pushes to one subscription, or pauses it. True if it was pushed; false if nothing had to be, or
-   * the subscription was paused.
-   */
+  /** Pushes to one subscription, or pauses it. True if it was pushed. */
   push(subscription: CollectionSubscription, frames: CreationFrames): boolean {
     const frame = frames.frameFor(subscription);
     if (frame) {
@@ -128,12 +122,12 @@ export class CreationFrames {
   /** A frame shared by all that know their view; `undefined` if they may not see the object. */
   frameFor({ view }: CollectionSubscription): Frame | undefined {
     if (!this.#hidden) return undefined;
-    if (view !== this.#group.view) {
-      this.#underView ??= this.#encode(this.#hidden, true);
-      return this.#underView;
+    if (view === this.#group.view) {
+      this.#shared ??= this.#encode(this.#hidden, false);
+      return this.#shared;
     }
-    this.#shared ??= this.#encode(this.#hidden, false);
-    return this.#shared;
+    this.#underView ??= this.#encode(this.#hidden, true);
+    return this.#underView;
   }
 
   #encode(hidden: readonly string[], isOtherView: boolean): Frame {

@@ -14,10 +14,7 @@ import {
   collectionsAround,
 } from './collection-subscription.js';
 
-/**
- * Queued creations per collection while earlier ones are delivered; beyond this, they are read from
- * the store.
- */
+/** Creations queued while earlier ones are delivered; beyond this, they are read from the store. */
 const maxQueueLength = 64;
 
 /** Creations per read. */
@@ -29,10 +26,7 @@ interface CollectionFeedDeps {
   readonly registry: SubscriptionRegistry;
 }
 
-/**
- * Applies creations from the bus in the order of their positions. What the bus left out is read from
- * the store.
- */
+/** Applies creations from the bus in the order of their positions. Gaps are read from the store. */
 export class CollectionFeed implements LogFollower {
   readonly #context: LiveContext;
   readonly #deps: CollectionFeedDeps;

@@ -25,10 +25,7 @@ export type CollectionSubscriberGroup = SubscriberGroup<CollectionSubscription, 
 /** Creations that wait for authorization or for a read of the store. */
 export interface CollectionBacklog {
   readonly queue: CommittedChange[];
-  /**
-   * Set if creations after this position may have been missed; they are no longer queued but read
-   * from the store.
-   */
+  /** Set if creations after this position may have been missed: they are read from the store. */
   gapAfter: Pos | undefined;
 }
 

@@ -41,7 +41,6 @@ export function onceMarkerOf({ by, once }: Pick<Change, 'by' | 'once'>): OnceMar
   return once === undefined ? undefined : new OnceMarker(by.uid, once);
 }
 
-/** Adds the id to the `meta` of any push. */
 function withOnce({ text, replayPoint, head }: Frame, once: string): Frame {
   const push = JSON.parse(text) as JsonValue;
   if (!isJsonObject(push)) throw new TypeError('a push must be a JSON object');

@@ -70,10 +70,7 @@ export class SubscriberGroup<M extends GroupMember, T>
   readonly finder: LookupFinder | undefined;
   readonly recorder: LookupRecorder | undefined;
   readonly fields: readonly string[] | undefined;
-  /**
-   * The hidden fields of the last authorization: the same list object as long as they do not
-   * change.
-   */
+  /** Of the last authorization: the same list object as long as its content is the same. */
   hidden: readonly string[] = nothingHidden;
   /** For objects: the last revision that changed a visible field; 0 if unknown. */
   changedAt = 0;

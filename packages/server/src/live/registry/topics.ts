@@ -53,11 +53,8 @@ export class Topics<T extends GroupedTopic<GroupMember>> {
 
   /** Returns the topic and keeps it until `release`, even if it is empty. */
   retain(r: string, make: () => T): T {
-    let topic = this.#byR.get(r);
-    if (!topic) {
-      topic = make();
-      this.#byR.set(r, topic);
-    }
+    const topic = this.#byR.get(r) ?? make();
+    this.#byR.set(r, topic);
     topic.retainCount += 1;
     return topic;
   }

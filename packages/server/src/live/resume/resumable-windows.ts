@@ -36,10 +36,7 @@ export class ResumableWindows {
     return true;
   }
 
-  /**
-   * The rows known to a client that reconnects with a position but without a session; `undefined`
-   * if they are gone.
-   */
+  /** The rows known to a client that reconnects with a position but without a session. */
   find(position: WindowPosition): KnownRows | undefined {
     return this.#byPosition.get(keyOf(position));
   }
