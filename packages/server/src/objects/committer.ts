@@ -10,10 +10,7 @@ import { OutcomeUnknown } from '../store/store-errors.js';
 import type { CommittedChange, Pos } from '../store/stored-object.js';
 import type { GroupOutcome, Write, WriteGroup } from '../store/write-group.js';
 
-/**
- * As the store reports it, or that the whole commit failed and nothing was written, as far as is
- * known: see `mayHaveWritten`.
- */
+/** As the store reports it, or that the whole commit failed: see `mayHaveWritten`. */
 export type Settlement = GroupOutcome | { readonly kind: 'failed'; readonly error: unknown };
 
 /** Writes that are committed together or not at all, on their way to the store. */
@@ -184,13 +181,9 @@ export class Committer {
       if (pos !== this.#position) return undefined;
       const objects = new Map(writes.map(({ object }) => [object.r, object]));
       const stored = await store.getMany([...objects.keys()]);
-      const isWhole = stored.every((found) => {
-        const expected = found && objects.get(found.r);
-        return (
-          expected !== undefined &&
-          found?.rev === expected.rev &&
-          isDeepStrictEqual(found.data, expected.data)
-        );
+      const isWhole = [...objects.values()].every(({ rev, data }, index) => {
+        const found = stored[index];
+        return found?.rev === rev && isDeepStrictEqual(found.data, data);
       });
       if (!isWhole) return undefined;
       return batch.map(({ group }) => {

@@ -51,10 +51,7 @@ export function estimateWriteBytes({ object, change }: Write): number {
   return 400 + size + (change.created === object.data ? size : estimateBytes(change.created));
 }
 
-/**
- * As `estimateWriteBytes` for all writes of a group, with what else makes a commit long, which others
- * wait for.
- */
+/** Of all writes of a group, with what else makes a commit long, which others wait for. */
 export function estimateGroupBytes({ writes }: WriteGroup): number {
   let bytes = 0;
   for (const write of writes) {

@@ -119,10 +119,7 @@ export class ObjectQueue {
     return isIdle && this.aside.size === 0;
   }
 
-  /**
-   * The request whose turn it is: the first, unless its owner had many turns in a row, or has a
-   * request aside.
-   */
+  /** Whose turn it is: the first, unless its owner had many in a row, or has a request aside. */
   get next(): QueuedWrite | BatchSlot | undefined {
     const first = this.#firstOf(({ owner }) => !this.aside.has(owner));
     if (!first || isOfComplete(first)) return first;

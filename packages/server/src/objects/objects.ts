@@ -200,10 +200,7 @@ export class Objects {
     return this.#cache.newest(object);
   }
 
-  /**
-   * To be waited for between steps of long work: nothing while there is time in this tick, or until
-   * there is time for this owner.
-   */
+  /** Until there is time for this owner; nothing while there is time left in this tick. */
   timeFor(owner: string): Promise<void> | undefined {
     return this.#slice.isOver ? this.#slice.rest(owner) : undefined;
   }

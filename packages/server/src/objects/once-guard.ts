@@ -12,10 +12,7 @@ type Repeated = Extract<Result, { kind: 'repeated' }>;
  */
 export class OnceGuard {
   readonly #store: Store;
-  /**
-   * By uid and id: resolves to the record of the command in flight, or `undefined` where it wrote
-   * nothing.
-   */
+  /** By uid and id of commands in flight. `undefined`: nothing was written. */
   readonly #inFlight = new Map<string, Promise<OnceRecord | undefined>>();
 
   constructor(store: Store) {

@@ -14,10 +14,7 @@ export class OtherObjects {
     this.#cache = cache;
   }
 
-  /**
-   * What `prepare` gets, for a request at this place. `own`: the objects of its batch as the requests
-   * before it leave them.
-   */
+  /** For a request at this place. `own`: the objects of its batch as those before it leave them. */
   seenBy(
     place: QueuePlace,
     own?: ReadonlyMap<string, StoredObject | undefined>,

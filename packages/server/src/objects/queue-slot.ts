@@ -1,11 +1,8 @@
 /** When a request came, and from whom. */
-export interface QueuePlace {
-  readonly order: number;
-  readonly owner: string | undefined;
-}
+export type QueuePlace = Pick<QueueSlot, 'order' | 'owner'>;
 
 /** A place in the queue of an object. */
-export class QueueSlot implements QueuePlace {
+export class QueueSlot {
   /** Its number among all requests. */
   readonly order: number;
   /** Who asked for it; `undefined`: the server itself. */

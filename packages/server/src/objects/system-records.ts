@@ -5,10 +5,7 @@ import { createWrite, deleteWrite, updateWrite, type WriteOrigin } from './chang
 import type { Objects } from './objects.js';
 import type { WriteRequest } from './write-request.js';
 
-/**
- * The record's new content, given the current one (`undefined`: there is no record yet). What it
- * throws refuses the write.
- */
+/** The new content, given the current one, if there is one. What it throws refuses the write. */
 export type RecordUpdate = (held: JsonObject | undefined) => JsonObject;
 
 /**
@@ -48,10 +45,7 @@ export class SystemRecords {
     await this.#objects.write(this.request(r, update));
   }
 
-  /**
-   * Removes a record, if it exists and `isOver` agrees. Resolves when that is on disk. Rejects with
-   * 503.
-   */
+  /** If it exists and `isOver` agrees. Resolves when that is on disk. Rejects with 503. */
   async remove(r: string, isOver: (held: JsonObject) => boolean): Promise<void> {
     const stays = new Error('the record stays');
     const prepare = (head: StoredObject | undefined) => {

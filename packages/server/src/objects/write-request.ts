@@ -9,10 +9,7 @@ import type { OnceKey, OnceRecord, Write, WriteRefusal } from '../store/write-gr
  */
 export type ReadObjects = (rs: readonly string[]) => Promise<(StoredObject | undefined)[]>;
 
-/**
- * As `ReadObjects`, but only whether each of them exists and is not deleted: costs as little for
- * large objects as for small ones.
- */
+/** Whether each exists and is not deleted: costs as little for large objects as for small ones. */
 export type AreLiving = (rs: readonly string[]) => Promise<boolean[]>;
 
 /** Whose write it is. */
@@ -29,10 +26,7 @@ export interface WriteRequest {
   readonly r: string;
   /** True for a newly generated R: it is not read before the commit. */
   readonly fresh?: boolean | undefined;
-  /**
-   * Writes with the same order key are committed in the order of their calls, whatever their
-   * objects.
-   */
+  /** Writes with the same key are committed in the order of their calls, whatever their objects. */
   readonly orderKey?: CommitOrderKey | undefined;
   /**
    * Validates the request on `head`, a state that may not be on disk yet, and returns what to
@@ -47,14 +41,14 @@ export interface WriteRequest {
 }
 
 /** Of the command that writes. */
-export interface WriteOptions extends WriteAsker {
+interface CommandOptions extends WriteAsker {
   readonly once?: OnceKey | undefined;
   /** Span of the command, where it is traced. */
   readonly span?: Span | undefined;
 }
 
 /** A request outside a batch. */
-export interface SingleWriteRequest extends WriteRequest, WriteOptions {}
+export interface SingleWriteRequest extends WriteRequest, CommandOptions {}
 
 export interface PreparedWrite extends Write {
   /**
@@ -65,7 +59,7 @@ export interface PreparedWrite extends Write {
 }
 
 /** Options of a whole batch. */
-export interface WriteAllOptions extends WriteOptions {
+export interface WriteAllOptions extends CommandOptions {
   /**
    * System objects that are erased from the store with the writes, or not at all: see `WriteGroup`.
    * They must not be written at the time.
