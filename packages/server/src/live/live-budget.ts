@@ -68,17 +68,14 @@ export class LiveBudget {
 
   /** Throws 429 if this user has reached a limit. */
   assertUserLimits(usage: UserUsage, cost: WindowCost | undefined): void {
-    const { limits } = this.#deps;
-    if (usage.subscriptions >= limits.subscriptionsPerUid) {
-      throw this.#refusal('subscriptionsPerUid');
-    }
+    this.#assertWithin('subscriptionsPerUid', usage.subscriptions + 1);
     if (!cost) return;
-    if (usage.work + cost.work > limits.windowWorkPerUid) {
-      throw this.#refusal('windowWorkPerUid');
-    }
-    if (usage.bytes + cost.bytes > limits.windowBytesPerUid) {
-      throw this.#refusal('windowBytesPerUid');
-    }
+    this.#assertWithin('windowWorkPerUid', usage.work + cost.work);
+    this.#assertWithin('windowBytesPerUid', usage.bytes + cost.bytes);
+  }
+
+  #assertWithin(key: keyof LiveLimits, used: number): void {
+    if (used > this.#deps.limits[key]) throw this.#refusal(key);
   }
 
   /** Throws 409 `query.invalid` if the window costs more than any window may. */
@@ -88,10 +85,7 @@ export class LiveBudget {
     throw fail('query.invalid', { query: ['beyond limits.windowWork'] });
   }
 
-  /**
-   * If the node is full: ends subscriptions of the user with most of them, if this one would have at
-   * most half as many.
-   */
+  /** If the node is full: ends subscriptions of who has most, if this one would have half. */
   makeRoom(usage: UserUsage): void {
     if (this.#subscriptions.used < this.#subscriptions.limit) return;
     const largest = this.#withMostSubscriptions();

@@ -164,10 +164,7 @@ export class Live {
     return results[0] as T;
   }
 
-  /**
-   * The reader's view of a collection, or of what is at or below an R; `undefined` if there is no
-   * model.
-   */
+  /** The reader's view of a collection, or of what is at or below an R, if there is a model. */
   viewOf(names: readonly string[], auth: Auth, r?: string): string | undefined {
     const model = this.#context.models().get(names);
     if (!model) return undefined;
@@ -190,10 +187,7 @@ export class Live {
     return await subscribe(this.#deps, this.#sessions.open(pushTarget), items);
   }
 
-  /**
-   * Subscribes to a query; its window is the response of the read. Rejects with 403, 404, 410
-   * `position.gone`, 429 or 503.
-   */
+  /** Resolves with its window. Rejects with 403, 404, 410 `position.gone`, 429 or 503. */
   async subscribeQuery(
     pushTarget: PushTarget,
     request: QuerySubscribeRequest,
@@ -245,10 +239,7 @@ export class Live {
     this.#lookupWatch.reloaded(reloadModels(this.#context, deps, before));
   }
 
-  /**
-   * How far the connection has received the creations of the first collection that it subscribed
-   * to.
-   */
+  /** How far it has received the creations of the first collection that it subscribed to. */
   positionOf(pushTarget: PushTarget): string | undefined {
     const [subscription] = this.#subscriptionsOf(pushTarget);
     if (subscription?.kind !== 'collection') return undefined;
@@ -265,10 +256,7 @@ export class Live {
     }
   }
 
-  /**
-   * The connection dropped and may resume. Returns what resuming needs; keep it until
-   * `releaseParked`.
-   */
+  /** It dropped and may resume. Returns what resuming needs; keep it until `releaseParked`. */
   park(pushTarget: PushTarget): readonly ResumableSubscription[] {
     const resumable = this.#subscriptionsOf(pushTarget).flatMap((subscription) => {
       // A live one is in the group of its rights.

@@ -18,13 +18,13 @@ export type HeadOf = (r: string) => StoredObject | undefined;
 /** An item of a subscribe command, before it is registered. */
 export interface ItemSubscribeRequest {
   /** Authorizes the item, at once if possible. Throws or rejects if it is refused. */
-  authorize(headOf: HeadOf): Register | Promise<Register>;
+  authorize(headOf: HeadOf): RegisterItem | Promise<RegisterItem>;
   /** Call at the end in any case. */
   release(): void;
 }
 
 /** Creates the subscription or widens the existing one. Throws if that is refused. */
-export type Register = () => RegisteredItem;
+export type RegisterItem = () => RegisteredItem;
 
 /** What the response reports of a subscription. */
 export interface SubscribedItem {

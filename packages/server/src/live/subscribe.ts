@@ -18,8 +18,8 @@ import type { LiveSession } from './registry/live-session.js';
 import type {
   HeadOf,
   ItemSubscribeRequest,
-  Register,
   RegisteredItem,
+  RegisterItem,
   RequestedSubscription,
   SubscribedItem,
   SubscribeRequestItem,
@@ -213,7 +213,7 @@ function authorizeItem(
   context: LiveContext,
   request: ItemOutcome<ItemSubscribeRequest>,
   headOf: HeadOf,
-): ItemOutcome<Register> | Promise<ItemOutcome<Register>> {
+): ItemOutcome<RegisterItem> | Promise<ItemOutcome<RegisterItem>> {
   if (request.error) return request;
   const { item } = request;
   const failed = (error: unknown) => ({ item, error: pushError(context, error, { r: item.r }) });

@@ -35,13 +35,8 @@ export function unsubscribe(
   return ended;
 }
 
-interface UnsubscribeStep {
-  readonly key: string;
-  /** Fields to remove from the subscription; `undefined`: all. */
-  readonly fields: readonly string[] | undefined;
-}
-
-function stepOf(context: LiveContext, item: UnsubscribeItem, index: number): UnsubscribeStep {
+/** Which subscription, and the fields to remove from it; `undefined`: all. */
+function stepOf(context: LiveContext, item: UnsubscribeItem, index: number) {
   if (item.kind === 'query') return { key: item.id, fields: undefined };
   const { target } = item;
   if (!target) throw fail('r.invalid');

@@ -4,10 +4,7 @@ import { StoreUnavailable } from '../../store/store-errors.js';
 /** Milliseconds between attempts. After the last one the subscription fails with 503. */
 const retryDelays = [50, 100, 200, 400, 800, 1600];
 
-/**
- * Retries a read while the store is unavailable, a bounded number of times. Rejects with the last
- * error, or at once with any other one.
- */
+/** Retries while the store is unavailable, a few times. Rejects at once with any other error. */
 export async function readWithRetry<T>(platform: Platform, read: () => Promise<T>): Promise<T> {
   for (const delay of retryDelays) {
     try {

@@ -4,7 +4,6 @@ import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import type { CreatedEntry } from '../../store/store-reads.js';
 import type { CommittedChange, Pos, StoredObject } from '../../store/stored-object.js';
 import { type LiveContext, modelOf } from '../live-context.js';
-import type { Positions } from '../position.js';
 import { authorizeGroups } from '../push/authorize-groups.js';
 import { canPush, fanOut } from '../push/fan-out.js';
 import type { Frame } from '../push/frame.js';
@@ -38,10 +37,7 @@ export function creationOf(source: CommittedChange | CreatedEntry): Creation {
   return { pos, at, by, once, object, trace: 'trace' in source ? source.trace : undefined };
 }
 
-/**
- * Pushes creations: authorized and encoded once per subscriber group, yielding the event loop if
- * there are many (rule LIM42).
- */
+/** Pushes creations: authorized and encoded once per group, in slices (rule LIM42). */
 export class CollectionDelivery {
   readonly #context: LiveContext;
   readonly #registry: SubscriptionRegistry;
@@ -97,7 +93,7 @@ export class CreationFrames {
   readonly pos: Pos;
   /** Adds the once-id for the author. */
   readonly onceMarker: OnceMarker | undefined;
-  readonly #positions: Positions;
+  readonly #positions: LiveContext['positions'];
   readonly #group: CollectionSubscriberGroup;
   readonly #creation: Creation;
   /** `undefined`: the group may not see the object, and nothing is pushed. */
@@ -106,7 +102,7 @@ export class CreationFrames {
   #underView: Frame | undefined;
 
   constructor(
-    { positions }: { readonly positions: Positions },
+    { positions }: Pick<LiveContext, 'positions'>,
     group: CollectionSubscriberGroup,
     { creation, sight }: { readonly creation: Creation; readonly sight: RevisionView },
   ) {

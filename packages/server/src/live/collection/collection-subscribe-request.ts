@@ -16,8 +16,8 @@ import {
   assertSubscribable,
   authorizeCollection,
   type ItemSubscribeRequest,
-  type Register,
   type RegisteredItem,
+  type RegisterItem,
   type RequestedSubscription,
   requestedFields,
   requireModel,
@@ -73,7 +73,7 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     this.#deps.topics.collections.release(this.#topic);
   }
 
-  async authorize(): Promise<Register> {
+  async authorize(): Promise<RegisterItem> {
     await authorizeCollection(this.#model, this.#session.pushTarget, this.#topic.r);
     const { store } = this.#deps.context;
     const now = await store.position();

@@ -169,10 +169,7 @@ export class ObjectCatchUp {
     this.#registry.endWithPush(subscription, frame, 'deleted');
   }
 
-  /**
-   * Rule DEL5: if the rights changed since the last push, the tombstone decides whether the
-   * deletion may be reported.
-   */
+  /** Rule DEL5: if the rights changed since the last push, the tombstone decides. */
   async #assertMayLearnOfDeletion(
     subscription: ObjectSubscription,
     model: Model,

@@ -90,10 +90,7 @@ export class ObjectDelivery {
     yield* this.#pushToGroups(groupViews, model, { object }, reason);
   }
 
-  /**
-   * Rule PSH5. Not authorized: the subscribers knew the object, and nothing is left of it that
-   * rights could depend on. Returns the number of pushes.
-   */
+  /** Rule PSH5. Not authorized: subscribers knew the object, and nothing is left to judge by. */
   *deliverDeletion(topic: ObjectTopic, rev: number, { change, hasGap }: Deletion): Steps<number> {
     const onceMarker = change && onceMarkerOf(change);
     let pushes = 0;

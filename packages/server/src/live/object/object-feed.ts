@@ -66,10 +66,7 @@ export class ObjectFeed {
     }
   }
 
-  /**
-   * A live subscription that missed an applied revision would never notice: it fails and has to
-   * subscribe again.
-   */
+  /** A live subscription that missed an applied revision would never notice: it fails. */
   #failLive(topic: ObjectTopic, error: unknown): void {
     const missed = topic
       .subscriptions()

@@ -59,10 +59,7 @@ export class ObjectFrames {
   readonly revision: RevisionToSend | undefined;
   /** The subscriber's revision after this update. */
   readonly rev: number;
-  /**
-   * For subscribers whose visibility did not change; `undefined` if nothing visible changed or only
-   * a snapshot can say it.
-   */
+  /** `undefined` if nothing visible changed, or only a snapshot can say it. */
   readonly update: Frame | undefined;
   /** Adds the once-id for the author, to an update or snapshot. */
   readonly onceMarker: OnceMarker | undefined;
@@ -124,10 +121,7 @@ export class ObjectFrames {
   }
 }
 
-/**
- * The snapshots that were sent last: those who subscribe to the same object one after another share
- * the encoded frame.
- */
+/** The snapshots sent last: those who subscribe to an object one after another share the frame. */
 export class SnapshotFrames {
   readonly #last = new LRUCache<string, ObjectFrames>({ max: mostObjects });
 

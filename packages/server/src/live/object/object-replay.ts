@@ -95,10 +95,7 @@ export class ObjectReplay {
     }
   }
 
-  /**
-   * Also reads the subscriber's own revision, if the history still has it: its model version shows
-   * whether the version changed since.
-   */
+  /** With the subscriber's own revision, which shows whether the model's version changed since. */
   async #read(after: number): Promise<History> {
     if (after > 0) {
       const history = await this.#history(after - 1, pageSize + 1);

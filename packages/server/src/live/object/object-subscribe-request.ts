@@ -16,8 +16,8 @@ import {
   assertSubscribable,
   type HeadOf,
   type ItemSubscribeRequest,
-  type Register,
   type RegisteredItem,
+  type RegisterItem,
   type RequestedSubscription,
   requestedFields,
   requireModel,
@@ -82,7 +82,7 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     this.#deps.topics.objects.release(this.#topic);
   }
 
-  authorize(headOf: HeadOf): Register | Promise<Register> {
+  authorize(headOf: HeadOf): RegisterItem | Promise<RegisterItem> {
     const { auth } = this.#session.pushTarget;
     const head = headOf(this.#topic.r);
     if (!head || head.deleted) return this.#authorizeAbsent(head, auth);
@@ -93,16 +93,13 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
       : this.#authorized(seen, auth);
   }
 
-  #authorized({ object, view }: RevisionView, auth: Auth): Register {
+  #authorized({ object, view }: RevisionView, auth: Auth): RegisterItem {
     if (view.kind === 'refused') throw view.error;
     return () => this.#register({ object, auth, hidden: view.hidden });
   }
 
-  /**
-   * Rule DEL5: a client that knew the object, or might see its tombstone, is sent its deletion and
-   * author.
-   */
-  async #authorizeAbsent(tombstone: StoredObject | undefined, auth: Auth): Promise<Register> {
+  /** Rule DEL5: who knew the object, or might see its tombstone, is sent its deletion. */
+  async #authorizeAbsent(tombstone: StoredObject | undefined, auth: Auth): Promise<RegisterItem> {
     if (tombstone && (await this.#mayLearnOfDeletion(tombstone, auth))) {
       return () => this.#register({ object: tombstone, auth, hidden: [] });
     }
@@ -136,10 +133,7 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     return this.#registered(subscription, found);
   }
 
-  /**
-   * The catch-up mode and starting revision. Throws if there is nothing to send (rules SUB2 to
-   * SUB4, VIEW2).
-   */
+  /** Throws if there is nothing to send (rules SUB2 to SUB4, VIEW2). */
   #startingPoint(present: string, object: StoredObject): { catchUpMode: CatchUpMode; rev: number } {
     const { rev = 0, view } = this.#item;
     // A revision received under another view says only that the client has some state.

@@ -37,10 +37,7 @@ export function headOf(push: {
   return { evt, rev, pos, view };
 }
 
-/**
- * What a push reports, to send it again to a client that missed it. `key`: the subscription's R or
- * id.
- */
+/** What a push reports, to send it again where it was missed. `key`: the subscription's R or id. */
 export type ReplayPoint =
   /** A client at the revision before it can continue from there. */
   | { readonly kind: 'revision'; readonly key: string; readonly rev: number }

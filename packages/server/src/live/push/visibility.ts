@@ -3,10 +3,7 @@ import type { Model } from '../../model/model.js';
 import { lastTouched } from '../../objects/change.js';
 import type { StoredObject } from '../../store/stored-object.js';
 
-/**
- * What a subscriber group sees of an object: the requested fields (`undefined`: all) without the
- * hidden ones.
- */
+/** What a group sees of an object: the requested fields (`undefined`: all) that are not hidden. */
 export interface Visibility {
   readonly fields: readonly string[] | undefined;
   readonly hidden: readonly string[];

@@ -6,8 +6,8 @@ import type { GroupReassignment } from '../registry/group-reassignment.js';
 import type { LiveSession } from '../registry/live-session.js';
 import {
   type ItemSubscribeRequest,
-  type Register,
   type RegisteredItem,
+  type RegisterItem,
   requireModel,
   type SubscribeRequestItem,
 } from '../subscribe-checks.js';
@@ -43,7 +43,7 @@ export class WindowLimitRequest implements ItemSubscribeRequest {
   release(): void {}
 
   /** The new window is read as the first one was: its user waits for what earlier reads took. */
-  async authorize(): Promise<Register> {
+  async authorize(): Promise<RegisterItem> {
     const { pushTarget } = this.#subscription.session;
     await this.#deps.context.queryCharge?.paidOff(ownerOf(pushTarget));
     return () => this.#register();

@@ -141,10 +141,7 @@ export class GroupReassignment {
     }
   }
 
-  /**
-   * Moves it to the group of its rights, and sends the difference, or every object of the window if
-   * the version changed.
-   */
+  /** Sends the difference to the window of its rights, or all of that if the version changed. */
   #reauthorizeQuery(
     subscription: QuerySubscription,
     model: Model,

@@ -55,10 +55,7 @@ export interface SubscriberGroupTraits {
   readonly fields: readonly string[] | undefined;
 }
 
-/**
- * Subscribers of one topic with the same fields and rights. They share authorization results and
- * encoded pushes.
- */
+/** Subscribers of one topic with the same fields and rights: they share results and frames. */
 export class SubscriberGroup<M extends GroupMember, T>
   extends MemberList<M>
   implements SubscriberGroupTraits

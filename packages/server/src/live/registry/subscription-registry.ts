@@ -109,12 +109,8 @@ export class SubscriptionRegistry {
     // If the model was removed, the next push reports it.
     if (!model) return false;
     const traitsOf = subscription.kind === 'object' ? objectGroupTraitsOf : groupTraitsOf;
-    const traits = traitsOf(
-      this.#context,
-      model,
-      { r: subscription.topic.r, fields: survivingFields(model, fields) },
-      subscription.session.pushTarget,
-    );
+    const asked = { r: subscription.topic.r, fields: survivingFields(model, fields) };
+    const traits = traitsOf(this.#context, model, asked, subscription.session.pushTarget);
     if (traits.key === subscription.group.key) return false;
     // The new group comes first: a topic without groups is removed.
     if (subscription.kind === 'object')

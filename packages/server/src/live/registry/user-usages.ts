@@ -23,7 +23,13 @@ export class UserUsages {
 
   /** Counts another connection of this owner; `release` it when it closes. */
   acquire(owner: string): UserUsage {
-    const usage = this.find(owner) ?? { owner, sessions: 0, subscriptions: 0, work: 0, bytes: 0 };
+    const usage = this.#byOwner.get(owner) ?? {
+      owner,
+      sessions: 0,
+      subscriptions: 0,
+      work: 0,
+      bytes: 0,
+    };
     usage.sessions += 1;
     this.#byOwner.set(owner, usage);
     return usage;
@@ -37,10 +43,6 @@ export class UserUsages {
   /** Call also when something was given back after its connection had closed. */
   forgetIfUnused(usage: UserUsage): void {
     const isUnused = usage.sessions === 0 && usage.subscriptions === 0;
-    if (isUnused && this.find(usage.owner) === usage) this.#byOwner.delete(usage.owner);
-  }
-
-  find(owner: string): UserUsage | undefined {
-    return this.#byOwner.get(owner);
+    if (isUnused && this.#byOwner.get(usage.owner) === usage) this.#byOwner.delete(usage.owner);
   }
 }

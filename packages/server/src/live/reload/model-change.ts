@@ -1,4 +1,4 @@
-import type { Model, ModelSet } from '../../model/model.js';
+import type { Model } from '../../model/model.js';
 import type { Subscription } from '../registry/live-session.js';
 
 /** How the model of a collection changed. */
@@ -7,16 +7,6 @@ export interface ModelChange {
   readonly after: Model | undefined;
   /** Whether the version changed: revisions of different versions cannot be compared. */
   readonly isOtherVersion: boolean;
-}
-
-/** The changed models by their keys. */
-export function modelChanges(before: ModelSet, now: ModelSet): Map<string, ModelChange> {
-  const changes = new Map<string, ModelChange>();
-  for (const model of before.all()) {
-    const change = modelChange(model, now.get(model.names));
-    if (change) changes.set(model.key, change);
-  }
-  return changes;
 }
 
 /** `undefined` if nothing changed. */

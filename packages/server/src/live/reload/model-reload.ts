@@ -5,7 +5,7 @@ import type { QueryFeed } from '../query/query-feed.js';
 import type { GroupReassignment } from '../registry/group-reassignment.js';
 import { isUnanswered, type LiveSession } from '../registry/live-session.js';
 import type { LiveSessions } from '../registry/live-sessions.js';
-import { collectionNamesOf, type ModelChange, modelChanges } from './model-change.js';
+import { collectionNamesOf, type ModelChange, modelChange } from './model-change.js';
 
 interface ModelReloadDeps {
   readonly sessions: LiveSessions;
@@ -24,7 +24,12 @@ export function reloadModels(
   deps: ModelReloadDeps,
   before: ModelSet,
 ): ReadonlySet<string> {
-  const changes = modelChanges(before, context.models());
+  const changes = new Map<string, ModelChange>();
+  const models = context.models();
+  for (const model of before.all()) {
+    const change = modelChange(model, models.get(model.names));
+    if (change) changes.set(model.key, change);
+  }
   const changed = new Set(changes.keys());
   if (changed.size === 0) return changed;
   // A window that was authorized by an old model must not get new subscribers.

@@ -26,10 +26,7 @@ export type ResumableSubscription =
       readonly model: Model;
       readonly view: string;
     }
-  /**
-   * Ended because its object was deleted; the client must be authorized again before it may learn
-   * that.
-   */
+  /** Its object was deleted; the client must be authorized again before it may learn that. */
   | { readonly kind: 'ended'; readonly item: ResumableItem }
   /** The last id of a live query: pushes sent again may name it, so it must not be reused. */
   | { readonly kind: 'last-query'; readonly key: string };
