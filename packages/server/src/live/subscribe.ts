@@ -58,71 +58,193 @@ export async function subscribe(
   session: LiveSession,
   items: readonly RequestedSubscription[],
 ): Promise<SubscribeResult> {
-  const { slice } = deps.context;
-  const result = new SubscribeResults(deps.context, session);
-  for (let first = 0; first < items.length; first += batchSize) {
-    const batch = items
-      .slice(first, first + batchSize)
-      .map((item, at) => ({ item, index: first + at }));
-    if (slice.isOver) await slice.rest(session.pushTarget.address);
-    await subscribeBatch(deps, session, batch, result);
-    await result.rateWait;
-    if (session.dropped) break;
-  }
-  return result;
+  const command = new SubscribeCommand(deps, session);
+  await command.run(items);
+  return command;
 }
 
-/** Throws 503 if the models keep changing and no item was registered yet; later items fail alone. */
-async function subscribeBatch(
-  deps: SubscribeDeps,
-  session: LiveSession,
-  items: readonly SubscribeRequestItem[],
-  result: SubscribeResults,
-): Promise<void> {
-  const readsObjects = items.some(({ item }) => item.target?.kind === 'object');
-  let attempts = 1;
-  while (attempts < maxAttempts) {
-    // Outside of the attempts: it may take long, and what was authorized before would not hold.
-    if (readsObjects && !session.dropped) await session.pushTarget.untilPaid?.();
-    const registered = await tryBatch(deps, session, items, result);
-    if (registered === 'in debt') continue;
-    if (registered) return result.add(registered);
-    attempts += 1;
-  }
-  if (items[0]?.index === 0) throw unavailable();
-  result.add(items.map(({ item }) => ({ item, error: unavailable() })));
-}
+/** One subscribe command, and its results. */
+class SubscribeCommand implements SubscribeResult {
+  readonly #deps: SubscribeDeps;
+  readonly #context: LiveContext;
+  readonly #session: LiveSession;
+  readonly subscriptions: RegisteredItem[] = [];
+  readonly failures: FailedItem[] = [];
+  /** Resolves when more may be read for the client. */
+  #rateWait: Promise<void> | undefined;
 
-/**
- * `undefined` if the models, or what rights depend on, changed after the items were authorized; `in debt` if nothing
- * was read since its client has to pay first.
- */
-async function tryBatch(
-  deps: SubscribeDeps,
-  session: LiveSession,
-  items: readonly SubscribeRequestItem[],
-  result: SubscribeResults,
-): Promise<ItemOutcome<RegisteredItem>[] | 'in debt' | undefined> {
-  const { context } = deps;
-  const models = context.models();
-  const authorizedAt = rightsTimes(context, items);
-  const requests = items.map((outcome) =>
-    attempt(context, outcome.item, () => requestFor(deps, session, outcome)),
-  );
-  try {
-    // Read after the topics are retained, so that no change of these objects is missed.
-    const headOf = await readHeads(context, session, requests, result);
-    if (!headOf) return 'in debt';
-    const outcomes = requests.map((request) => authorizeItem(context, request, headOf));
-    const authorized = await settled(outcomes);
-    if (context.models() !== models) return undefined;
-    if (rightsTimes(context, items) !== authorizedAt) return undefined;
-    if (session.dropped) return [];
-    return authorized.map((outcome) =>
-      outcome.error ? outcome : attempt(context, outcome.item, outcome.value),
+  constructor(deps: SubscribeDeps, session: LiveSession) {
+    this.#deps = deps;
+    this.#context = deps.context;
+    this.#session = session;
+  }
+
+  async run(items: readonly RequestedSubscription[]): Promise<void> {
+    const { slice } = this.#context;
+    for (let first = 0; first < items.length; first += batchSize) {
+      const batch = items
+        .slice(first, first + batchSize)
+        .map((item, at) => ({ item, index: first + at }));
+      if (slice.isOver) await slice.rest(this.#session.pushTarget.address);
+      await this.#runBatch(batch);
+      await this.#rateWait;
+      if (this.#session.dropped) return;
+    }
+  }
+
+  /** Yields the event loop if there are many (rule LIM43). */
+  readonly start = (): void => {
+    const { inFlight, slice } = this.#context;
+    inFlight.during(slice.run(this.#startAll(), this.#session.pushTarget.address));
+  };
+
+  *#startAll(): Steps {
+    for (const { start } of this.subscriptions) {
+      start?.();
+      yield;
+    }
+  }
+
+  /** Throws 503 if the models keep changing and no item was registered yet; later items fail alone. */
+  async #runBatch(items: readonly SubscribeRequestItem[]): Promise<void> {
+    const readsObjects = items.some(({ item }) => item.target?.kind === 'object');
+    let attempts = 1;
+    while (attempts < maxAttempts) {
+      // Outside of the attempts: it may take long, and what was authorized before would not hold.
+      if (readsObjects && !this.#session.dropped) await this.#session.pushTarget.untilPaid?.();
+      const registered = await this.#tryBatch(items);
+      if (registered === 'in debt') continue;
+      if (registered) return this.#add(registered);
+      attempts += 1;
+    }
+    if (items[0]?.index === 0) throw unavailable();
+    this.#add(items.map(({ item }) => ({ item, error: unavailable() })));
+  }
+
+  #add(registered: readonly ItemOutcome<RegisteredItem>[]): void {
+    for (const { item, ...outcome } of registered) {
+      if (outcome.error) this.failures.push({ r: item.target?.r ?? item.r, error: outcome.error });
+      else this.subscriptions.push(outcome.value);
+    }
+  }
+
+  /**
+   * `undefined` if the models, or what rights depend on, changed after the items were authorized;
+   * `in debt` if nothing was read since its client has to pay first.
+   */
+  async #tryBatch(
+    items: readonly SubscribeRequestItem[],
+  ): Promise<ItemOutcome<RegisteredItem>[] | 'in debt' | undefined> {
+    const models = this.#context.models();
+    const authorizedAt = rightsTimes(this.#context, items);
+    const requests = items.map((requested) =>
+      this.#attempt(requested.item, () => this.#requestFor(requested)),
     );
-  } finally {
-    for (const request of requests) if (!request.error) request.value.release();
+    try {
+      // Read after the topics are retained, so that no change of these objects is missed.
+      const headOf = await this.#readHeads(requests);
+      if (!headOf) return 'in debt';
+      const outcomes = requests.map((request) => this.#authorize(request, headOf));
+      const authorized = await settled(outcomes);
+      if (this.#context.models() !== models) return undefined;
+      if (rightsTimes(this.#context, items) !== authorizedAt) return undefined;
+      if (this.#session.dropped) return [];
+      return authorized.map((outcome) =>
+        outcome.error ? outcome : this.#attempt(outcome.item, outcome.value),
+      );
+    } finally {
+      for (const request of requests) if (!request.error) request.value.release();
+    }
+  }
+
+  #requestFor({ item, index }: SubscribeRequestItem): ItemSubscribeRequest {
+    const [deps, session] = [this.#deps, this.#session];
+    const { target } = item;
+    if (!target) {
+      const isWindow = session.subscriptions.get(item.r)?.kind === 'query';
+      if (!isWindow && item.limit === undefined) throw fail('r.invalid');
+      return new WindowLimitRequest(deps, session, { item, index });
+    }
+    if (item.limit !== undefined)
+      throw fail.invalid(`body.subscriptions[${index}].limit`, 'only.of.queries');
+    return target.kind === 'object'
+      ? new ObjectSubscribeRequest(deps, session, target, { item, index })
+      : new CollectionSubscribeRequest(deps, session, target, { item, index });
+  }
+
+  /** Never rejects: collections and queries do not need it. `undefined` if its client has to pay first. */
+  async #readHeads(
+    requests: readonly ItemOutcome<ItemSubscribeRequest>[],
+  ): Promise<HeadOf | undefined> {
+    const rs = new Set<string>();
+    for (const { item, error } of requests) {
+      if (!error && item.target?.kind === 'object') rs.add(item.target.r);
+    }
+    const byR = new Map<string, StoredObject>();
+    try {
+      const heads = rs.size > 0 ? await this.#paidHeads([...rs]) : [];
+      if (!heads) return undefined;
+      for (const head of heads) if (head) byR.set(head.r, head);
+    } catch (error) {
+      return () => {
+        throw error;
+      };
+    }
+    return (r) => byR.get(r);
+  }
+
+  /**
+   * Users take turns, and the sessions of each, as in every read for subscriptions (rule LIM43).
+   * Those that begin at the same time all find their client without debts, so each looks again when
+   * it is its turn: `undefined` if there are some.
+   */
+  async #paidHeads(
+    rs: readonly string[],
+  ): Promise<readonly (StoredObject | undefined)[] | undefined> {
+    const { objects, limiter, slice } = this.#context;
+    const { pushTarget, usage, dropped } = this.#session;
+    if (dropped) return [];
+    // Not in the queue of its address: it has a turn that others wait for.
+    const pause = () => (slice.isOver ? slice.rest() : undefined);
+    const read = async () => {
+      if (pushTarget.untilPaid?.()) return undefined;
+      const found = await objects.heads(rs, pause);
+      for (const head of found) {
+        if (head) this.#rateWait = pushTarget.charge?.(estimateBytes(head.data)) ?? this.#rateWait;
+      }
+      return found;
+    };
+    return await limiter.schedule(this.#session, read, usage.owner);
+  }
+
+  #authorize(
+    request: ItemOutcome<ItemSubscribeRequest>,
+    headOf: HeadOf,
+  ): ItemOutcome<RegisterItem> | Promise<ItemOutcome<RegisterItem>> {
+    if (request.error) return request;
+    const { item } = request;
+    try {
+      const value = request.value.authorize(headOf);
+      if (!(value instanceof Promise)) return { item, value };
+      return value.then(
+        (late) => ({ item, value: late }),
+        (error: unknown) => this.#failed(item, error),
+      );
+    } catch (error) {
+      return this.#failed(item, error);
+    }
+  }
+
+  #attempt<T>(item: RequestedSubscription, run: () => T): ItemOutcome<T> {
+    try {
+      return { item, value: run() };
+    } catch (error) {
+      return this.#failed(item, error);
+    }
+  }
+
+  #failed(item: RequestedSubscription, error: unknown): ItemOutcome<never> {
+    return { item, error: pushError(this.#context, error, { r: item.r }) };
   }
 }
 
@@ -140,142 +262,4 @@ function rightsTimes(context: LiveContext, items: readonly SubscribeRequestItem[
 function settled<T>(outcomes: readonly (T | Promise<T>)[]): readonly T[] | Promise<T[]> {
   const isLate = outcomes.some((outcome) => outcome instanceof Promise);
   return isLate ? Promise.all(outcomes) : (outcomes as readonly T[]);
-}
-
-function requestFor(
-  deps: SubscribeDeps,
-  session: LiveSession,
-  { item, index }: SubscribeRequestItem,
-): ItemSubscribeRequest {
-  const { target } = item;
-  if (!target) {
-    const isWindow = session.subscriptions.get(item.r)?.kind === 'query';
-    if (!isWindow && item.limit === undefined) throw fail('r.invalid');
-    return new WindowLimitRequest(deps, session, { item, index });
-  }
-  if (item.limit !== undefined)
-    throw fail.invalid(`body.subscriptions[${index}].limit`, 'only.of.queries');
-  return target.kind === 'object'
-    ? new ObjectSubscribeRequest(deps, session, target, { item, index })
-    : new CollectionSubscribeRequest(deps, session, target, { item, index });
-}
-
-/**
- * Users take turns, and the sessions of each, as in every read for subscriptions (rule LIM43). Never rejects: collections
- * and queries do not need it. `undefined` if its client has to pay first.
- */
-async function readHeads(
-  context: LiveContext,
-  session: LiveSession,
-  requests: readonly ItemOutcome<ItemSubscribeRequest>[],
-  result: SubscribeResults,
-): Promise<HeadOf | undefined> {
-  const rs = new Set<string>();
-  for (const { item, error } of requests) {
-    if (!error && item.target?.kind === 'object') rs.add(item.target.r);
-  }
-  const byR = new Map<string, StoredObject>();
-  try {
-    const heads = rs.size > 0 ? await paidHeads(context, session, [...rs], result) : [];
-    if (!heads) return undefined;
-    for (const head of heads) if (head) byR.set(head.r, head);
-  } catch (error) {
-    return () => {
-      throw error;
-    };
-  }
-  return (r) => byR.get(r);
-}
-
-/**
- * Charged to its client. Those that begin at the same time all find it without debts, so each looks again when it is
- * its turn: `undefined` if there are some.
- */
-async function paidHeads(
-  { objects, limiter, slice }: LiveContext,
-  session: LiveSession,
-  rs: readonly string[],
-  result: SubscribeResults,
-): Promise<readonly (StoredObject | undefined)[] | undefined> {
-  if (session.dropped) return [];
-  // Not in the queue of its address: it has a turn that others wait for.
-  const pause = () => (slice.isOver ? slice.rest() : undefined);
-  const read = async () => {
-    if (session.pushTarget.untilPaid?.()) return undefined;
-    const found = await objects.heads(rs, pause);
-    for (const head of found) result.charge(head);
-    return found;
-  };
-  return await limiter.schedule(session, read, session.usage.owner);
-}
-
-function authorizeItem(
-  context: LiveContext,
-  request: ItemOutcome<ItemSubscribeRequest>,
-  headOf: HeadOf,
-): ItemOutcome<RegisterItem> | Promise<ItemOutcome<RegisterItem>> {
-  if (request.error) return request;
-  const { item } = request;
-  const failed = (error: unknown) => ({ item, error: pushError(context, error, { r: item.r }) });
-  try {
-    const value = request.value.authorize(headOf);
-    return value instanceof Promise
-      ? value.then((late) => ({ item, value: late }), failed)
-      : { item, value };
-  } catch (error) {
-    return failed(error);
-  }
-}
-
-function attempt<T>(
-  context: LiveContext,
-  item: RequestedSubscription,
-  run: () => T,
-): ItemOutcome<T> {
-  try {
-    return { item, value: run() };
-  } catch (error) {
-    return { item, error: pushError(context, error, { r: item.r }) };
-  }
-}
-
-/** Collects the results of the items. */
-class SubscribeResults implements SubscribeResult {
-  readonly #context: LiveContext;
-  readonly #session: LiveSession;
-  readonly subscriptions: RegisteredItem[] = [];
-  readonly failures: FailedItem[] = [];
-  /** Resolves when more may be read for the client. */
-  rateWait: Promise<void> | undefined;
-
-  constructor(context: LiveContext, session: LiveSession) {
-    this.#context = context;
-    this.#session = session;
-  }
-
-  /** For what was read. */
-  charge(head: StoredObject | undefined): void {
-    if (!head) return;
-    this.rateWait = this.#session.pushTarget.charge?.(estimateBytes(head.data)) ?? this.rateWait;
-  }
-
-  add(registered: readonly ItemOutcome<RegisteredItem>[]): void {
-    for (const { item, ...outcome } of registered) {
-      if (outcome.error) this.failures.push({ r: item.target?.r ?? item.r, error: outcome.error });
-      else this.subscriptions.push(outcome.value);
-    }
-  }
-
-  /** Yields the event loop if there are many (rule LIM43). */
-  readonly start = (): void => {
-    const { inFlight, slice } = this.#context;
-    inFlight.during(slice.run(this.#startAll(), this.#session.pushTarget.address));
-  };
-
-  *#startAll(): Steps {
-    for (const { start } of this.subscriptions) {
-      start?.();
-      yield;
-    }
-  }
 }
