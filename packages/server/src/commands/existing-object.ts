@@ -51,10 +51,7 @@ export interface ObjectDemand {
   readonly finder: LookupFinder;
 }
 
-/**
- * Rejects where the user lacks a right on an object: with 403, or 404 where the model hides
- * unreadable objects. `undefined` where no rule has to be asked.
- */
+/** Rejects with 403, or 404 where the model hides. `undefined` where no rule has to be asked. */
 export function authorizeObject(
   context: CommandContext,
   model: Model,

@@ -32,7 +32,7 @@ interface HookFile {
 /** Shared by the three post hooks, so that they can share code. */
 const postScope = ['obj', 'before', 'after', 'fields', 'auth'];
 
-export const hookFiles: ReadonlyMap<string, HookFile> = new Map<string, HookFile>([
+export const hookFiles = new Map<string, HookFile>([
   ['on-validate.js', { name: 'onValidate', parameters: ['input', 'auth'] }],
   ['pre-get.js', { name: 'preGet', parameters: ['obj', 'auth'] }],
   ['pre-update.js', { name: 'preUpdate', parameters: ['before', 'after', 'fields', 'auth'] }],
