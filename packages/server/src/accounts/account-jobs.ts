@@ -10,7 +10,6 @@ import {
 } from '../jobs/job-queue.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
 import type { WriteAllOptions, WriteAllResult, WriteRequest } from '../objects/write-request.js';
-import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import { fits } from '../platform/record-schema.js';
 
@@ -74,13 +73,11 @@ const results = { done: 'ok', retried: 'failed', 'given-up': 'given-up' } as con
 export class AccountJobs {
   readonly #options: AccountJobsOptions;
   readonly #queue: JobQueue;
-  readonly #log: Log;
   readonly #attempts: Counter;
 
   constructor(options: AccountJobsOptions) {
-    const { metrics = noMetrics, log } = options;
+    const { metrics = noMetrics } = options;
     this.#options = options;
-    this.#log = log;
     this.#queue = new JobQueue({
       ...options,
       scope: { names: [jobsCollection], parents: [] },
@@ -144,12 +141,8 @@ export class AccountJobs {
       return { kind: 'done' };
     } catch (error) {
       if (isStoreDown(error)) throw error;
-      return {
-        kind: 'failed',
-        reason: `${error}`,
-        final: error instanceof PermanentFailure,
-        error,
-      };
+      const final = error instanceof PermanentFailure;
+      return { kind: 'failed', reason: `${error}`, final, error };
     }
   }
 
@@ -159,7 +152,8 @@ export class AccountJobs {
     this.#attempts.add(1, kind, results[report.kind]);
     if (report.kind === 'done') return;
     const fields = { id, kind, attempts: report.attempts, err: report.failure.error };
-    if (report.kind === 'given-up') this.#log.error(fields, 'a job is given up');
-    else this.#log.warn(fields, 'a job failed and will be retried');
+    const { log } = this.#options;
+    if (report.kind === 'given-up') log.error(fields, 'a job is given up');
+    else log.warn(fields, 'a job failed and will be retried');
   }
 }

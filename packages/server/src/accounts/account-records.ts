@@ -1,27 +1,20 @@
-import { isId } from '@really/protocol';
+import { fail, isId } from '@really/protocol';
 import type { Objects } from '../objects/objects.js';
-import type { SystemRecords } from '../objects/system-records.js';
+import { SystemRecords } from '../objects/system-records.js';
 import type { WriteRequest } from '../objects/write-request.js';
 import { type Account, accountR, accountRecord, emailR, readAccount } from './account.js';
-import { type Email, parseEmail } from './email/email.js';
+import type { Email } from './email/email.js';
 
 /** Stands in for the uid of an address without an account, so that the same lookups run. */
 const dummyUid = 'nobody';
 
-/** The owner of an address when somebody else asks for it. */
-export interface FormerOwner {
-  readonly uid: string | undefined;
-  /** The user was not deleted, so the owner keeps the address. */
-  readonly isLiving: boolean;
-}
-
 /** The stored accounts. All methods reject with 503 where the store is unavailable. */
 export class AccountRecords {
   readonly #records: SystemRecords;
-  readonly #objects: Pick<Objects, 'head' | 'write'>;
+  readonly #objects: Objects;
 
-  constructor(records: SystemRecords, objects: Pick<Objects, 'head' | 'write'>) {
-    this.#records = records;
+  constructor(objects: Objects) {
+    this.#records = new SystemRecords(objects);
     this.#objects = objects;
   }
 
@@ -41,30 +34,6 @@ export class AccountRecords {
     return await this.byUid(typeof owner?.uid === 'string' ? owner.uid : dummyUid);
   }
 
-  /**
-   * True where the address has another id than in the time when only case and composition were
-   * normalized.
-   */
-  isRespelled(email: string): boolean {
-    const parsed = parseEmail(email);
-    return parsed !== undefined && parsed.id !== parsed.formerId;
-  }
-
-  /** Stores an empty record. */
-  async markDone(r: string): Promise<void> {
-    await this.#records.put(r, () => ({}));
-  }
-
-  /**
-   * Makes an account known by every spelling of its address, unless another account has one of
-   * them.
-   */
-  async claimEmail({ uid, email }: Pick<Account, 'uid' | 'email'>): Promise<void> {
-    const parsed = parseEmail(email);
-    if (!parsed) return;
-    await this.#records.put(emailR(parsed.id), (held) => held ?? { uid });
-  }
-
   async byUid(uid: string): Promise<Account | undefined> {
     // The uid of a token that the app minted can be any text.
     const record = isId(uid) ? await this.#records.get(accountR(uid)) : undefined;
@@ -82,7 +51,7 @@ export class AccountRecords {
     return (await this.#objects.head(r))?.deleted ?? true;
   }
 
-  /** Changes an existing account. What `change` throws refuses it. */
+  /** Changes an existing account. What `update` throws refuses it. */
   updateRequest(uid: string, update: (held: Account) => Account): WriteRequest {
     return this.#records.request(accountR(uid), (held) => {
       if (!held) throw new Error('the account to be changed does not exist');
@@ -91,20 +60,20 @@ export class AccountRecords {
   }
 
   /** As `updateRequest`, alone. Resolves when it is on disk. */
-  async change(uid: string, change: (held: Account) => Account): Promise<void> {
-    await this.#objects.write(this.updateRequest(uid, change));
+  async change(uid: string, update: (held: Account) => Account): Promise<void> {
+    await this.#objects.write(this.updateRequest(uid, update));
   }
 
   /**
-   * Claims an address that is free or belongs to this former owner. Refused with the error that
-   * `taken` makes where another account has it, in any spelling.
+   * Claims an address that is free or belongs to this former owner, who keeps it while its user was not deleted.
+   * Refused with `emailTaken` where another account has it, in any spelling.
    */
   createEmailRequest(
     email: Email,
-    { uid, former, taken }: { uid: string; former: FormerOwner; taken: () => Error },
+    { uid, former }: { uid: string; former: { uid: string | undefined; isLiving: boolean } },
   ): WriteRequest {
     return this.#records.request(emailR(email.id), (held) => {
-      if (former.isLiving || (held && held.uid !== former.uid)) throw taken();
+      if (former.isLiving || (held && held.uid !== former.uid)) throw emailTaken();
       return { uid };
     });
   }
@@ -126,4 +95,8 @@ export class AccountRecords {
       },
     };
   }
+}
+
+export function emailTaken(): Error {
+  return fail('validation.failed', { email: ['value.not.unique'] });
 }

@@ -9,7 +9,7 @@ import { PermanentFailure } from './account-jobs.js';
 import { Accounts } from './accounts.js';
 import type { AccountEmail, EmailTransport } from './email/account-email.js';
 import type { HashLimiter } from './passwords/hash-limiter.js';
-import type { Hasher } from './passwords/hasher.js';
+import type { Hasher } from './passwords/passwords.js';
 
 export const usersModel = `version: 1
 fields:

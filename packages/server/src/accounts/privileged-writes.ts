@@ -46,12 +46,12 @@ export function privilegedWrites(options: PrivilegedWritesOptions): PrivilegedWr
   const { services, users } = options;
   const { objects } = services;
   const records = new SystemRecords(objects);
-  const accounts = new AccountRecords(records, objects);
+  const accounts = new AccountRecords(objects);
   return {
     createUser: (data) => createUser(options, users, data),
     async ensureUser(uid, data) {
       const r = `${users}/${uid}`;
-      const held = await services.objects.head(r);
+      const held = await objects.head(r);
       if (held?.deleted) throw fail('forbidden');
       return held ? r : await createUser(options, r, data).catch(unlessThere(r));
     },
@@ -67,18 +67,17 @@ export function privilegedWrites(options: PrivilegedWritesOptions): PrivilegedWr
       const account = await accounts.byUid(uid);
       const isGone = account ? await accounts.isAbandoned(account) : isOfLogin(auth);
       if (isGone || (_r !== undefined && (await objects.head(_r))?.deleted)) return undefined;
-      if (authType === 'password' && account) return renewed(auth, authOf(account));
+      if (authType === 'password' && account) {
+        const { _r: r, data } = authOf(account);
+        // What the app added to the token is kept.
+        return { ...auth, _r: r, data: { ...auth.data, ...data } };
+      }
       const identity = authType === 'oidc' ? await records.get(identityR(uid)) : undefined;
       if (!identity) return auth;
       const { data, r } = readIdentity(identity);
       return { ...auth, data, _r: r ?? _r };
     },
   };
-}
-
-/** Keeps what the app added to the token. */
-function renewed(auth: Auth, { _r, data }: Auth): Auth {
-  return { ...auth, _r, data: { ...auth.data, ...data } };
 }
 
 /** A concurrent request created it. */

@@ -8,14 +8,12 @@ import {
   parseR,
   setMember,
 } from '@really/protocol';
-import type { CommandContext } from '../commands/services.js';
 import { CreateCommand } from '../commands/write/create.js';
 import { idAttempts } from '../commands/write/write-command.js';
 import type { WriteAllResult } from '../objects/write-request.js';
 import { type Account, accountR, authOf } from './account.js';
 import type { AccountDeps } from './account-deps.js';
-import type { AccountJob } from './account-jobs.js';
-import type { FormerOwner } from './account-records.js';
+import { emailTaken } from './account-records.js';
 import type { SignupRequest } from './credentials.js';
 import { canonicalEmail } from './email/email.js';
 import type { HashRequester } from './passwords/hash-limiter.js';
@@ -28,90 +26,61 @@ type NewAccount = Omit<Account, 'password'>;
  * looked up and the object validated before the password is hashed, in the queue of the address: of
  * many concurrent signups with one address a single one costs a hash.
  */
-export class Signup {
-  readonly #deps: AccountDeps;
-
-  constructor(deps: AccountDeps) {
-    this.#deps = deps;
-  }
-
-  async run(request: SignupRequest, requester?: HashRequester): Promise<NewAccount> {
-    let hashing: Promise<string> | undefined;
-    const hash = () => {
-      hashing ??= this.#deps.passwords.hash(request.password, requester);
-      return hashing;
-    };
-    const { accounts, jobs } = this.#deps;
-    const former = await this.#formerOwner(request);
-    const gone = former.isLiving ? undefined : former.uid;
-    const erases = gone === undefined ? [] : [accountR(gone)];
-    for (let attempt = 1; ; attempt++) {
-      const newAccount = this.#newAccount(request);
-      const creation = this.#createUser(newAccount, request);
-      const requests = [
-        creation.request(),
-        accounts.createEmailRequest(request.email, {
-          uid: newAccount.uid,
-          former,
-          taken: emailTaken,
-        }),
-        accounts.createRequest(newAccount, hash),
-      ];
-      const followUps = [...jobs.emailTo('verify', newAccount.uid), ...revocationOf(gone)];
-      const result = await jobs.write(requests, followUps, { erases });
-      if (result.kind === 'committed') return newAccount;
-      if (!isTaken(result) || attempt === idAttempts) throw refusal(result, creation);
-    }
-  }
-
-  /**
-   * The account that has the address; if its user was deleted, it is erased when the address is
-   * taken.
-   */
-  async #formerOwner({ email }: SignupRequest): Promise<FormerOwner> {
-    const { accounts } = this.#deps;
-    const owner = await accounts.byEmail(email);
-    const isLiving = owner !== undefined && !(await accounts.isAbandoned(owner));
-    return { uid: owner?.uid, isLiving };
-  }
-
-  #newAccount({ email }: SignupRequest): NewAccount {
-    const { services, config } = this.#deps;
-    // One id for both, so that a rule that knows the uid finds the user's object, and the other way round.
-    const uid = services.objects.newId();
-    const r = `${config.users}/${uid}`;
-    const { text } = email;
-    return { uid, r, email: text, emailVerified: false, passwordChanges: 0, oneTimeTokens: [] };
-  }
-
-  /** The create by the new user. Throws 404 where there is no such model. */
-  #createUser(newAccount: NewAccount, { rest }: SignupRequest): CreateCommand {
-    const { services } = this.#deps;
-    const auth = authOf(newAccount);
-    const context: CommandContext = { services, auth };
-    const target = parseR(newAccount.r);
-    if (!target) throw fail('r.invalid');
-    // As rules see it in the token, so that the two can be compared.
-    const email = canonicalEmail(newAccount.email);
-    const body = this.#hasEmail(target.names) ? withEmail(rest, email) : rest;
-    const request: CreateRequest = { cmd: 'create', tag: 0, target, body, cmdOpts: {} };
-    return new CreateCommand(context, request);
-  }
-
-  /** Whether the model has a field for the address that a create may write. */
-  #hasEmail(names: readonly string[]): boolean {
-    const field = this.#deps.services.models().get(names)?.fields.get('email');
-    return field !== undefined && field.type !== 'Calculated';
+export async function signUp(
+  deps: AccountDeps,
+  request: SignupRequest,
+  requester?: HashRequester,
+): Promise<NewAccount> {
+  const { accounts, jobs, passwords } = deps;
+  let hashing: Promise<string> | undefined;
+  const hash = () => {
+    hashing ??= passwords.hash(request.password, requester);
+    return hashing;
+  };
+  const owner = await accounts.byEmail(request.email);
+  const isLiving = owner !== undefined && !(await accounts.isAbandoned(owner));
+  const former = { uid: owner?.uid, isLiving };
+  // Erased when its address is taken.
+  const gone = owner && !isLiving ? [owner.uid] : [];
+  const revocations = gone.map((uid) => ({ kind: 'revoke', uid }) as const);
+  for (let attempt = 1; ; attempt++) {
+    const newAccount = newAccountOf(deps, request);
+    const { uid } = newAccount;
+    const creation = userCreation(deps, newAccount, request.rest);
+    const requests = [
+      creation.request(),
+      accounts.createEmailRequest(request.email, { uid, former }),
+      accounts.createRequest(newAccount, hash),
+    ];
+    const followUps = [...jobs.emailTo('verify', uid), ...revocations];
+    const result = await jobs.write(requests, followUps, { erases: gone.map(accountR) });
+    if (result.kind === 'committed') return newAccount;
+    if (!isTaken(result) || attempt === idAttempts) throw refusal(result, creation);
   }
 }
 
-/** Revokes the tokens of an erased account. */
-function revocationOf(former: string | undefined): AccountJob[] {
-  return former === undefined ? [] : [{ kind: 'revoke', uid: former }];
+function newAccountOf({ services, config }: AccountDeps, { email }: SignupRequest): NewAccount {
+  // One id for both, so that a rule that knows the uid finds the user's object, and the other way round.
+  const uid = services.objects.newId();
+  const r = `${config.users}/${uid}`;
+  const { text } = email;
+  return { uid, r, email: text, emailVerified: false, passwordChanges: 0, oneTimeTokens: [] };
 }
 
-function emailTaken(): Error {
-  return fail('validation.failed', { email: ['value.not.unique'] });
+/** The create by the new user. Throws 404 where there is no such model. */
+function userCreation(
+  { services }: AccountDeps,
+  newAccount: NewAccount,
+  rest: JsonObject,
+): CreateCommand {
+  const target = parseR(newAccount.r);
+  if (!target) throw fail('r.invalid');
+  const field = services.models().get(target.names)?.fields.get('email');
+  const takesEmail = field !== undefined && field.type !== 'Calculated';
+  // As rules see it in the token, so that the two can be compared.
+  const body = takesEmail ? withEmail(rest, canonicalEmail(newAccount.email)) : rest;
+  const request: CreateRequest = { cmd: 'create', tag: 0, target, body, cmdOpts: {} };
+  return new CreateCommand({ services, auth: authOf(newAccount) }, request);
 }
 
 function withEmail(rest: JsonObject, email: string): JsonObject {

@@ -1,7 +1,8 @@
 import { idOf, type SortPosition } from '@really/protocol';
-import type { Store } from '../../store/store.js';
+import type { Services } from '../../commands/services.js';
+import { SystemRecords } from '../../objects/system-records.js';
 import { accountsName, emailR, readAccount } from '../account.js';
-import type { AccountRecords } from '../account-records.js';
+import { parseEmail } from './email.js';
 
 /** Accounts checked at once. */
 const page = 1000;
@@ -20,27 +21,26 @@ const doneR = emailR('claimed-2');
  * stored under ids that differed between spellings. The older of two accounts with one address gets
  * it.
  */
-export async function claimEmails(
-  store: Pick<Store, 'query' | 'get'>,
-  accounts: AccountRecords,
-): Promise<void> {
+export async function claimEmails({ store, objects }: Services): Promise<void> {
   if (await store.get(doneR)) return;
   const scope = { names: [accountsName], parents: [] };
   // The stored order is not by time, so all are read before the first is claimed.
-  const found: { at: string; uid: string; email: string }[] = [];
+  const found: { at: string; uid: string; id: string }[] = [];
   for (let from: SortPosition | undefined; ; ) {
     const order = { keys: [{ field: '_r', descending: false }] };
-    const objects = await store.query({ scope, order, from, limit: page, timeout });
-    for (const { data } of objects) {
+    const accounts = await store.query({ scope, order, from, limit: page, timeout });
+    for (const { data } of accounts) {
       const { uid, r, email } = readAccount(data);
-      if (accounts.isRespelled(email)) found.push({ at: idOf(r), uid, email });
+      const parsed = parseEmail(email);
+      if (parsed && parsed.id !== parsed.formerId) found.push({ at: idOf(r), uid, id: parsed.id });
     }
-    const last = objects.at(-1);
-    if (!last || objects.length < page) break;
+    const last = accounts.at(-1);
+    if (!last || accounts.length < page) break;
     from = { values: [], r: last.r };
   }
   // The ids of their users grow with time.
   found.sort((a, b) => a.at.length - b.at.length || (a.at < b.at ? -1 : 1));
-  for (const account of found) await accounts.claimEmail(account);
-  await accounts.markDone(doneR);
+  const records = new SystemRecords(objects);
+  for (const { uid, id } of found) await records.put(emailR(id), (held) => held ?? { uid });
+  await records.put(doneR, () => ({}));
 }

@@ -1,6 +1,6 @@
 import { hash, verify } from '@node-rs/argon2';
 import type { Random } from '../../platform/platform.js';
-import type { Hasher } from './hasher.js';
+import type { Hasher } from './passwords.js';
 
 export interface Argon2Options {
   /** Bytes of memory that one hash takes. */

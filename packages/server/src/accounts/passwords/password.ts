@@ -2,7 +2,7 @@
 const fewest = 8;
 
 /** Maximum bytes, so that nobody makes the server hash a flood. */
-export const mostPasswordBytes = 1024;
+const mostPasswordBytes = 1024;
 
 /** The bytes of a password that are hashed, the same for every Unicode spelling. */
 export function passwordBytes(password: string): Uint8Array {
