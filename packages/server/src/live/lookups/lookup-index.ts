@@ -1,6 +1,7 @@
 import type { Auth } from '@really/protocol';
 import { lookupPattern, lookupR, patternOf } from '../../model/lookups/lookup.js';
 import type { Model, ModelSet } from '../../model/model.js';
+import { SetMap } from '../../platform/set-map.js';
 import type { CommittedChange } from '../../store/stored-object.js';
 import type { Subscription } from '../registry/live-session.js';
 import { collectionNamesOf } from '../reload/model-change.js';
@@ -75,11 +76,11 @@ export class LookupIndex<Holder extends RightsHolder = Subscription> {
   affectedBy(changes: readonly CommittedChange[]): AffectedHolders<Holder> {
     const holders = new Set<Holder>();
     const affected = new Set<DependentModel>();
-    const byR = new Map<string, Set<DependentModel>>();
+    const byR = new SetMap<string, DependentModel>();
     for (const change of changes) {
       for (const dependent of this.dependents.affectedBy(change)) {
         affected.add(dependent);
-        byR.set(change.r, (byR.get(change.r) ?? new Set()).add(dependent));
+        byR.add(change.r, dependent);
       }
     }
     for (const [r, dependents] of byR) {
@@ -180,25 +181,4 @@ function watchedBy(
   if (isOfMany) return lookupPattern(lookup.template, auth);
   const inputs = { auth, r, obj: undefined };
   return lookupR(lookup.template, inputs, new Map());
-}
-
-/** Sets by key, of which none is empty. */
-class SetMap<K, V> {
-  readonly #sets = new Map<K, Set<V>>();
-
-  get(key: K): ReadonlySet<V> {
-    return this.#sets.get(key) ?? new Set();
-  }
-
-  add(key: K, value: V): void {
-    const set = this.#sets.get(key);
-    if (set) set.add(value);
-    else this.#sets.set(key, new Set([value]));
-  }
-
-  delete(key: K, value: V): void {
-    const set = this.#sets.get(key);
-    set?.delete(value);
-    if (set?.size === 0) this.#sets.delete(key);
-  }
 }

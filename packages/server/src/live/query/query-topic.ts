@@ -1,3 +1,4 @@
+import { SetMap } from '../../platform/set-map.js';
 import type { StoredFieldType } from '../../store/collection-layout.js';
 import { isMistyped } from '../../store/order.js';
 import type { CommittedChange } from '../../store/stored-object.js';
@@ -12,7 +13,7 @@ export class QueryTopic {
   readonly r: string;
   readonly groups = new Map<string, QueryGroup>();
   readonly #index = new QueryIndex<QueryGroup>();
-  readonly #byObject = new Map<string, Set<QueryGroup>>();
+  readonly #byObject = new SetMap<string, QueryGroup>();
   /** Groups that are loading receive every change. */
   readonly #loading = new Set<QueryGroup>();
   /** By field: the types that the filters of any group assume. */
@@ -37,15 +38,11 @@ export class QueryTopic {
 
   /** The group has this object among its rows, or a pending change may add it. */
   track(group: QueryGroup, r: string): void {
-    const groups = this.#byObject.get(r);
-    if (groups) groups.add(group);
-    else this.#byObject.set(r, new Set([group]));
+    this.#byObject.add(r, group);
   }
 
   untrack(group: QueryGroup, r: string): void {
-    const groups = this.#byObject.get(r);
-    groups?.delete(group);
-    if (groups?.size === 0) this.#byObject.delete(r);
+    this.#byObject.delete(r, group);
   }
 
   setLoading(group: QueryGroup, loading: boolean): void {
@@ -57,7 +54,7 @@ export class QueryTopic {
   affectedGroups(change: CommittedChange): Iterable<QueryGroup | undefined> {
     const { data } = change.object;
     if (isMistyped(data, [...this.#assumedTypes.values()])) return [...this.groups.values()];
-    const others = [...(this.#byObject.get(change.r) ?? []), ...this.#loading];
+    const others = [...this.#byObject.get(change.r), ...this.#loading];
     return this.#index.candidates(data, others);
   }
 }

@@ -1,11 +1,12 @@
 import { compareText } from '@really/protocol';
+import { SetMap } from '../../../platform/set-map.js';
 import { compareNumbers, type FilterTerm, type Scalar } from './filter-terms.js';
 import { IntervalTree } from './interval-tree.js';
 
 /** The terms of one field. */
 export class FieldTerms<T> {
   readonly path: readonly string[];
-  readonly #values = new Map<Scalar, Set<T>>();
+  readonly #values = new SetMap<Scalar, T>();
   readonly #numbers = new IntervalTree<T, number>(compareNumbers);
   readonly #texts = new IntervalTree<T, string>(compareText);
 
@@ -20,30 +21,18 @@ export class FieldTerms<T> {
   add(entry: T, term: FilterTerm): void {
     if (term.kind === 'numbers') this.#numbers.add(entry, term);
     else if (term.kind === 'texts') this.#texts.add(entry, term);
-    else for (const value of term.values) this.#addValue(entry, value);
+    else for (const value of term.values) this.#values.add(value, entry);
   }
 
   delete(entry: T, term: FilterTerm): void {
     if (term.kind === 'numbers') this.#numbers.delete(entry, term);
     else if (term.kind === 'texts') this.#texts.delete(entry, term);
-    else for (const value of term.values) this.#deleteValue(entry, value);
+    else for (const value of term.values) this.#values.delete(value, entry);
   }
 
   find(value: Scalar, found: Set<T>): void {
-    for (const entry of this.#values.get(value) ?? []) found.add(entry);
+    for (const entry of this.#values.get(value)) found.add(entry);
     if (typeof value === 'number') this.#numbers.find(value, found);
     else if (typeof value === 'string') this.#texts.find(value, found);
-  }
-
-  #addValue(entry: T, value: Scalar): void {
-    const entries = this.#values.get(value);
-    if (entries) entries.add(entry);
-    else this.#values.set(value, new Set([entry]));
-  }
-
-  #deleteValue(entry: T, value: Scalar): void {
-    const entries = this.#values.get(value);
-    entries?.delete(entry);
-    if (entries?.size === 0) this.#values.delete(value);
   }
 }
