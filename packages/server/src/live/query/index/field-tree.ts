@@ -20,11 +20,11 @@ export class FieldTree<T> {
   }
 
   add(entry: T, term: FilterTerm): void {
-    this.#root.indexOf(term.field.split('.')).add(entry, term);
+    this.#root.termsOf(term.field.split('.')).add(entry, term);
   }
 
   delete(entry: T, term: FilterTerm): void {
-    this.#root.delete(term.field.split('.'), (index) => index.delete(entry, term));
+    this.#root.delete(term.field.split('.'), (terms) => terms.delete(entry, term));
   }
 
   /**
@@ -71,19 +71,16 @@ class FieldNode<T> {
   }
 
   /** Of this path, which begins as this node's. */
-  indexOf(path: readonly string[]): FieldTerms<T> {
-    const child = this.#childFor(path);
-    if (child) return child.indexOf(path);
-    const field = path.join('.');
-    const known = this.#fields.get(field);
+  termsOf(path: readonly string[]): FieldTerms<T> {
+    const node = this.#nodeFor(path);
+    const known = node.#fields.get(path.join('.'));
     if (known) return known;
-    const index = new FieldTerms<T>(path);
-    this.#fields.set(field, index);
-    if (this.#fields.size > mostFields) this.#split();
-    return index;
+    const terms = new FieldTerms<T>(path);
+    node.#keep(terms);
+    return terms;
   }
 
-  delete(path: readonly string[], from: (index: FieldTerms<T>) => void): void {
+  delete(path: readonly string[], from: (terms: FieldTerms<T>) => void): void {
     const step = path[this.#depth];
     const child = step === undefined ? undefined : this.#children?.get(step);
     if (step !== undefined && child) {
@@ -92,17 +89,17 @@ class FieldNode<T> {
       return;
     }
     const field = path.join('.');
-    const index = this.#fields.get(field);
-    if (!index) return;
-    from(index);
-    if (index.isEmpty) this.#fields.delete(field);
+    const terms = this.#fields.get(field);
+    if (!terms) return;
+    from(terms);
+    if (terms.isEmpty) this.#fields.delete(field);
   }
 
   /** Those of its own fields. `value`: what the object has here. */
   findHere(value: JsonValue | undefined, found: Set<T>): void {
-    for (const index of this.#fields.values()) {
-      const item = valueAt(value, index.path, this.#depth);
-      if (isScalar(item)) index.find(item, found);
+    for (const terms of this.#fields.values()) {
+      const item = valueAt(value, terms.path, this.#depth);
+      if (isScalar(item)) terms.find(item, found);
     }
   }
 
@@ -119,33 +116,25 @@ class FieldNode<T> {
     }
   }
 
-  /** `undefined` if the field is to be here. */
-  #childFor(path: readonly string[]): FieldNode<T> | undefined {
+  /** The node for the field of this path: this one, or one below. */
+  #nodeFor(path: readonly string[]): FieldNode<T> {
     const step = path[this.#depth];
-    if (!this.#children || step === undefined) return undefined;
+    if (!this.#children || step === undefined) return this;
     const child = this.#children.get(step) ?? new FieldNode<T>(this.#depth + 1);
     this.#children.set(step, child);
-    return child;
+    return child.#nodeFor(path);
   }
 
-  #split(): void {
+  #keep(terms: FieldTerms<T>): void {
+    this.#fields.set(terms.path.join('.'), terms);
+    if (this.#fields.size <= mostFields) return;
     this.#children = new Map();
-    for (const [field, index] of this.#fields) {
-      const child = this.#childFor(index.path);
-      if (!child) continue;
+    for (const [field, each] of this.#fields) {
+      const node = this.#nodeFor(each.path);
+      if (node === this) continue;
       this.#fields.delete(field);
-      child.#take(field, index);
+      node.#keep(each);
     }
-  }
-
-  #take(field: string, index: FieldTerms<T>): void {
-    const child = this.#childFor(index.path);
-    if (child) {
-      child.#take(field, index);
-      return;
-    }
-    this.#fields.set(field, index);
-    if (this.#fields.size > mostFields) this.#split();
   }
 }
 

@@ -8,21 +8,14 @@ export type Scalar = string | number | boolean;
  */
 export type FilterTerm =
   | { readonly kind: 'values'; readonly field: string; readonly values: readonly Scalar[] }
-  | NumberRange
-  | TextRange;
+  | TermRange<'numbers', number>
+  | TermRange<'texts', string>;
 
-interface NumberRange {
-  readonly kind: 'numbers';
+interface TermRange<Kind, Value> {
+  readonly kind: Kind;
   readonly field: string;
-  readonly low: number | undefined;
-  readonly high: number | undefined;
-}
-
-interface TextRange {
-  readonly kind: 'texts';
-  readonly field: string;
-  readonly low: string | undefined;
-  readonly high: string | undefined;
+  readonly low: Value | undefined;
+  readonly high: Value | undefined;
 }
 
 /**
@@ -78,10 +71,8 @@ function intersection(
   [b, ...more]: readonly FilterTerm[],
 ): readonly FilterTerm[] | undefined {
   if (!a || !b || others.length > 0 || more.length > 0 || a.field !== b.field) return undefined;
-  if (a.kind === 'numbers' && b.kind === 'numbers')
-    return [within<number, NumberRange>(a, b, compareNumbers)];
-  if (a.kind === 'texts' && b.kind === 'texts')
-    return [within<string, TextRange>(a, b, compareText)];
+  if (a.kind === 'numbers' && b.kind === 'numbers') return [within(a, b, compareNumbers)];
+  if (a.kind === 'texts' && b.kind === 'texts') return [within(a, b, compareText)];
   return undefined;
 }
 
@@ -93,16 +84,14 @@ export function compareNumbers(a: number, b: number): number {
   return a < b ? -1 : Number(a > b);
 }
 
-function within<V, R extends FilterTerm & { low: V | undefined; high: V | undefined }>(
-  a: R,
-  b: R,
-  compare: (x: V, y: V) => number,
-): R {
-  const low =
-    a.low === undefined || (b.low !== undefined && compare(a.low, b.low) < 0) ? b.low : a.low;
-  const high =
-    a.high === undefined || (b.high !== undefined && compare(a.high, b.high) > 0) ? b.high : a.high;
-  return { ...a, low, high };
+function within<Kind, Value>(
+  a: TermRange<Kind, Value>,
+  b: TermRange<Kind, Value>,
+  compare: (x: Value, y: Value) => number,
+): TermRange<Kind, Value> {
+  const beginsLater = b.low !== undefined && (a.low === undefined || compare(a.low, b.low) < 0);
+  const endsEarlier = b.high !== undefined && (a.high === undefined || compare(a.high, b.high) > 0);
+  return { ...a, low: beginsLater ? b.low : a.low, high: endsEarlier ? b.high : a.high };
 }
 
 /**

@@ -36,8 +36,12 @@ export class IntervalTree<T, V> {
 
   add(entry: T, interval: Interval<V>): void {
     const known = this.#nodeOf(interval);
-    if (known) known.entries.add(entry);
-    else this.#root = this.#insert(this.#root, this.#node(entry, interval));
+    if (known) {
+      known.entries.add(entry);
+      return;
+    }
+    const [before, after] = this.#split(this.#root, interval);
+    this.#root = this.#join(this.#join(before, this.#node(entry, interval)), after);
   }
 
   delete(entry: T, interval: Interval<V>): void {
@@ -89,17 +93,6 @@ export class IntervalTree<T, V> {
     return undefined;
   }
 
-  #insert(tree: Tree<T, V>, node: Node<T, V>): Node<T, V> {
-    if (!tree) return node;
-    if (tree.priority < node.priority) {
-      [node.left, node.right] = this.#split(tree, node);
-      return this.#updated(node);
-    }
-    if (this.#order(node, tree) < 0) tree.left = this.#insert(tree.left, node);
-    else tree.right = this.#insert(tree.right, node);
-    return this.#updated(tree);
-  }
-
   /** The nodes before and after an interval. */
   #split(tree: Tree<T, V>, interval: Interval<V>): [Tree<T, V>, Tree<T, V>] {
     if (!tree) return [undefined, undefined];
@@ -148,7 +141,8 @@ export class IntervalTree<T, V> {
   }
 
   #compareEnds(a: V | undefined, b: V | undefined, open: 1 | -1): number {
-    if (a === undefined || b === undefined) return a === b ? 0 : a === undefined ? open : -open;
-    return this.#compare(a, b);
+    if (a !== undefined && b !== undefined) return this.#compare(a, b);
+    if (a === b) return 0;
+    return a === undefined ? open : -open;
   }
 }
