@@ -1,7 +1,7 @@
+import { fail } from '@really/protocol';
 import { ownerOf } from '../../queries/owner.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import { HeldRows } from './held-rows.js';
-import { tooManyRows } from './query-group.js';
 import type { QuerySubscription, RowsHolder } from './query-subscription.js';
 import type { KnownRows } from './query-window.js';
 
@@ -25,7 +25,7 @@ export class PausedRows implements RowsHolder {
 
   hold(subscription: QuerySubscription, rows: KnownRows): boolean {
     if (this.#held.retain(rows, ownerOf(subscription.session.pushTarget))) return true;
-    this.#registry.fail([subscription], tooManyRows());
+    this.#registry.fail([subscription], fail.rateLimited());
     return false;
   }
 

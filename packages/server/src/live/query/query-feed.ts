@@ -1,3 +1,4 @@
+import { fail } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import type { DroppableTask } from '../../platform/scheduling/fair-limiter.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
@@ -8,7 +9,7 @@ import type { LiveContext } from '../live-context.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { UserUsage } from '../registry/user-usages.js';
 import { ChangeDispatcher, type FeedEvent } from './change-dispatcher.js';
-import { QueryGroup, tooManyRows } from './query-group.js';
+import { QueryGroup } from './query-group.js';
 import type { QueryGroupOwner } from './query-group-owner.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
 import type { QuerySubscription } from './query-subscription.js';
@@ -54,7 +55,7 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
   makeRoomForRows(group: QueryGroup, more: number): boolean {
     if (this.#hasRoomForRows(more)) return true;
     const users = group.users({ isJoining: true });
-    this.#context.budget.evictLargest('rows', { users, more, error: tooManyRows() });
+    this.#context.budget.evictLargest('rows', { users, more, error: fail.rateLimited() });
     return this.#hasRoomForRows(more);
   }
 
@@ -73,16 +74,18 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
         rows: share.rows + rows / parts,
       });
     };
-    for (const { groups } of this.#topics.values()) {
-      for (const group of groups.values()) {
-        const all = group.users({ isJoining: true });
-        for (const user of all) add(user, { ...group.traits.cost, rows: 0 }, all.size);
-        const users = group.users({ isJoining: false });
-        for (const user of users)
-          add(user, { work: 0, bytes: 0, rows: group.window.size }, users.size);
-      }
+    for (const group of this.#allGroups()) {
+      const all = group.users({ isJoining: true });
+      for (const user of all) add(user, { ...group.traits.cost, rows: 0 }, all.size);
+      const users = group.users({ isJoining: false });
+      const { size: rows } = group.window;
+      for (const user of users) add(user, { work: 0, bytes: 0, rows }, users.size);
     }
     return shares;
+  }
+
+  *#allGroups(): Iterable<QueryGroup> {
+    for (const { groups } of this.#topics.values()) yield* groups.values();
   }
 
   /**
@@ -121,7 +124,7 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
 
   #affectedGroups({ change, isNoop }: FeedEvent): Iterable<QueryGroup | undefined> {
     if (isNoop || this.#topics.size === 0) return noGroups;
-    if (!change) return [...this.#topics.values()].flatMap(({ groups }) => [...groups.values()]);
+    if (!change) return [...this.#allGroups()];
     const topics = collectionsAround(change.r).flatMap((r) => this.#topics.get(r) ?? []);
     const [first, ...others] = topics.map((topic) => topic.affectedGroups(change));
     return others.length === 0 ? (first ?? noGroups) : allOf([first ?? noGroups, ...others]);
@@ -129,8 +132,7 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
 
   /** The models of these collections were replaced: their queries get new groups. */
   retire(collections: ReadonlySet<string>): void {
-    const all = [...this.#topics.values()].flatMap(({ groups }) => [...groups.values()]);
-    for (const group of all) {
+    for (const group of [...this.#allGroups()]) {
       if (!collections.has(group.traits.scope.names.join('/'))) continue;
       this.#forget(group);
       group.retire();
@@ -142,26 +144,16 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
     return this.#context.limiter.scheduleDroppable(usage ?? this, read, usage?.owner);
   }
 
-  rowAdded(group: QueryGroup, r: string): void {
-    const topic = this.#topicOf(group);
-    if (!topic) return;
-    if (!this.#ending.has(group)) this.#rows += 1;
-    topic.track(group, r);
-  }
-
-  rowRemoved(group: QueryGroup, r: string): void {
-    const topic = this.#topicOf(group);
-    if (!topic) return;
-    if (!this.#ending.has(group)) this.#rows -= 1;
-    topic.untrack(group, r);
-  }
-
-  rowExpected(group: QueryGroup, r: string): void {
+  track(group: QueryGroup, r: string): void {
     this.#topicOf(group)?.track(group, r);
   }
 
-  rowUnexpected(group: QueryGroup, r: string): void {
+  untrack(group: QueryGroup, r: string): void {
     this.#topicOf(group)?.untrack(group, r);
+  }
+
+  countRows(group: QueryGroup, more: number): void {
+    if (this.#topicOf(group) && !this.#ending.has(group)) this.#rows += more;
   }
 
   ending(group: QueryGroup, ending: boolean): void {

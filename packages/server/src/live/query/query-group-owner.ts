@@ -11,14 +11,11 @@ export interface QueryGroupOwner<Group> {
   makeRoomForRows(group: Group, more: number): boolean;
   /** While all subscriptions of the group end, its rows do not count. */
   ending(group: Group, ending: boolean): void;
-  /** The group has a row of this object now. */
-  rowAdded(group: Group, r: string): void;
-  /** The group no longer has a row of this object. */
-  rowRemoved(group: Group, r: string): void;
-  /** The group has to receive all changes of this object: a pending change may add it. */
-  rowExpected(group: Group, r: string): void;
-  /** The pending changes did not add the object. */
-  rowUnexpected(group: Group, r: string): void;
+  /** The group has to receive all changes of this object: it has a row of it, or a pending change may add one. */
+  track(group: Group, r: string): void;
+  untrack(group: Group, r: string): void;
+  /** The group has so many more rows than before. */
+  countRows(group: Group, more: number): void;
   /** While the group reads its rows, it has to receive all changes. */
   loading(group: Group, loading: boolean): void;
   /** Ends subscriptions with a `failed` push, one after the other. */

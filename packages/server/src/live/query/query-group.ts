@@ -1,10 +1,4 @@
-import {
-  compilePredicate,
-  fail,
-  type Predicate,
-  type ProtocolError,
-  type RqlExpression,
-} from '@really/protocol';
+import { compilePredicate, fail, type Predicate, type RqlExpression } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { ruleToRql } from '../../model/rules/rule-to-rql.js';
 import { visibleBody } from '../../model/view/view.js';
@@ -23,7 +17,6 @@ import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 import type { UserUsage } from '../registry/user-usages.js';
 import { DeliveredWindow, type WindowEdit } from './delivered-window.js';
 import { fetchWindow } from './fetch-window.js';
-import { PendingChanges } from './pending-changes.js';
 import type { JoinRequest, QueryGroupOwner } from './query-group-owner.js';
 import { isWithin, type QueryGroupTraits } from './query-group-traits.js';
 import type { KnownWindow, QuerySubscription } from './query-subscription.js';
@@ -53,10 +46,6 @@ const unchanged: WindowEdit = { wasIn: false, isIn: false };
 /** Queued changes during authorization and reads; beyond this, the store is read instead. */
 const maxQueueLength = 4096;
 
-export function tooManyRows(): ProtocolError {
-  return fail.rateLimited();
-}
-
 /**
  * One window and its subscribers. Applies changes one at a time, in the order of their positions.
  */
@@ -74,12 +63,11 @@ export class QueryGroup {
   readonly #delivered: DeliveredWindow;
   readonly #matches: Predicate;
   #queue: CommittedChange[] = [];
-  readonly #pendingChanges = new PendingChanges(
-    (r) => this.#owner.rowExpected(this, r),
-    (r) => {
-      if (!this.window.get(r)) this.#owner.rowUnexpected(this, r);
-    },
-  );
+  /**
+   * How many changes of each object are queued or in flight. Until they are applied, nobody knows
+   * whether the next change of the object concerns the window.
+   */
+  readonly #pending = new Map<string, number>();
   #joinRequests: JoinRequest[] = [];
   /** Who asked for the next read, and is charged for it; `undefined`: others wrote. */
   #askedBy: SubscriptionOwner | undefined;
@@ -161,7 +149,7 @@ export class QueryGroup {
   /** Its rows, and objects with changes that it has not applied. */
   *tracked(): Iterable<string> {
     for (const { r } of this.window.rows) yield r;
-    yield* this.#pendingChanges.rs;
+    yield* this.#pending.keys();
   }
 
   attach(subscription: QuerySubscription): void {
@@ -212,16 +200,36 @@ export class QueryGroup {
 
   #enqueue(change: CommittedChange): void {
     this.#queue.push(change);
-    this.#pendingChanges.begin(change.r);
+    this.#expect(change.r);
     if (this.#queue.length <= maxQueueLength) return;
-    for (const { r } of this.#queue) this.#pendingChanges.end(r);
+    for (const { r } of this.#queue) this.#settle(r);
     this.#queue = [];
     this.#becomeStale();
   }
 
+  #expect(r: string): void {
+    this.#pending.set(r, (this.#pending.get(r) ?? 0) + 1);
+    this.#owner.track(this, r);
+  }
+
+  /** Call once for each `#expect`. */
+  #settle(r: string): void {
+    const remaining = (this.#pending.get(r) ?? 1) - 1;
+    if (remaining > 0) this.#pending.set(r, remaining);
+    else {
+      this.#pending.delete(r);
+      if (!this.window.get(r)) this.#owner.untrack(this, r);
+    }
+  }
+
+  #rowAdded(r: string): void {
+    this.#owner.countRows(this, 1);
+    this.#owner.track(this, r);
+  }
+
   #rowRemoved(r: string): void {
-    this.#owner.rowRemoved(this, r);
-    if (this.#pendingChanges.has(r)) this.#owner.rowExpected(this, r);
+    this.#owner.countRows(this, -1);
+    if (!this.#pending.has(r)) this.#owner.untrack(this, r);
   }
 
   #startWorker(first: Promise<void> | undefined): void {
@@ -246,7 +254,7 @@ export class QueryGroup {
       const change = this.#queue.shift();
       if (!change) return undefined;
       const pending = this.#apply(change);
-      this.#pendingChanges.end(change.r);
+      this.#settle(change.r);
       if (pending) return pending;
       if (!this.#sending && this.#queue.length > 0 && this.#context.slice.isOver)
         return this.#context.slice.rest();
@@ -282,7 +290,7 @@ export class QueryGroup {
     const row = this.window.get(change.r);
     if (row && row.rev >= change.rev) return undefined;
     if (change.type === 'delete') {
-      if (row) this.#remove(change);
+      this.#remove(change);
       return undefined;
     }
     const model = modelOf(this.#context, this.traits.scope.names);
@@ -297,51 +305,46 @@ export class QueryGroup {
   }
 
   async #authorizeAsync(change: CommittedChange, sight: Promise<RevisionView>): Promise<void> {
-    this.#pendingChanges.begin(change.r);
+    this.#expect(change.r);
     try {
       this.#applyAuthorized(change, await sight);
     } finally {
-      this.#pendingChanges.end(change.r);
+      this.#settle(change.r);
     }
   }
 
-  #applyAuthorized(change: CommittedChange, { object, view }: RevisionView): void {
-    const row = this.window.get(change.r);
-    const isLater = object !== change.object;
-    if (view.kind === 'refused') this.#context.metrics.refusals.add();
+  #applyAuthorized(change: CommittedChange, sight: RevisionView): void {
+    const changed = this.#rowAfter(change, sight);
+    if (changed === 'unknown') this.#readInstead(change);
+    else if (!changed) this.#remove(change);
+    else {
+      const windowEdit = this.#edit(change.r, () => this.window.put(changed.row));
+      this.#deliver(change, windowEdit, changed);
+    }
+  }
+
+  /** What the query matches after a change; `unknown`: only the store knows. */
+  #rowAfter(
+    change: CommittedChange,
+    { object, view }: RevisionView,
+  ): ChangedRow | 'unknown' | undefined {
+    if (view.kind === 'refused') {
+      this.#context.metrics.refusals.add();
+      return undefined;
+    }
     // A later revision, which alone is visible, enters when its change comes.
-    if (view.kind === 'refused' || isLater) {
-      if (row) this.#remove(change);
-      return;
-    }
+    if (object !== change.object) return undefined;
     const body = visibleBody(object, undefined, view.hidden);
-    if (this.scans.areLong(body)) {
-      this.#readInstead(change);
-      return;
-    }
-    if (!this.#matches(body)) {
-      if (row) this.#remove(change);
-      return;
-    }
-    const isSame = row && isSameList(row.hidden, view.hidden);
-    const hidden = isSame ? row.hidden : view.hidden;
-    const changed = changedRow(this.traits, change, { object, before: row, hidden });
-    if (!isWithin(this.traits, changed.row.place)) {
-      if (row) this.#remove(change);
-      return;
-    }
+    if (this.scans.areLong(body)) return 'unknown';
+    if (!this.#matches(body)) return undefined;
+    const before = this.window.get(change.r);
+    const isSame = before && isSameList(before.hidden, view.hidden);
+    const hidden = isSame ? before.hidden : view.hidden;
+    const changed = changedRow(this.traits, change, { object, before, hidden });
+    if (!isWithin(this.traits, changed.row.place)) return undefined;
     const place = shortPosition(changed.row.place, { object, order: this.traits.order });
-    const short: ChangedRow = { ...changed, row: { ...changed.row, place } };
-    if (!this.window.canPut(short.row)) {
-      // Only the store knows where the object is now.
-      this.#readInstead(change);
-      return;
-    }
-    this.#deliver(
-      change,
-      this.#edit(change.r, () => this.window.put(short.row)),
-      short,
-    );
+    const row = { ...changed.row, place };
+    return this.window.canPut(row) ? { ...changed, row } : 'unknown';
   }
 
   /** The difference, which follows, tells the change. */
@@ -352,10 +355,10 @@ export class QueryGroup {
   }
 
   #remove(change: CommittedChange): void {
-    this.#deliver(
-      change,
-      this.#edit(change.r, () => this.window.remove(change.r)),
-    );
+    const { r } = change;
+    if (!this.window.get(r)) return;
+    const windowEdit = this.#edit(r, () => this.window.remove(r));
+    this.#deliver(change, windowEdit);
   }
 
   #edit(r: string, edit: () => WindowChange): WindowEdit {
@@ -363,7 +366,7 @@ export class QueryGroup {
     const last = this.window.rows.at(-1);
     const windowEdit = this.#delivered.edited(r, this.#subscribers.pos, edit);
     const isPresent = this.window.get(r) !== undefined;
-    if (isPresent && !wasPresent) this.#owner.rowAdded(this, r);
+    if (isPresent && !wasPresent) this.#rowAdded(r);
     if (wasPresent && !isPresent) this.#rowRemoved(r);
     // An inserted row may push the last one out of the reserve.
     if (last && last.r !== r && !this.window.get(last.r)) this.#rowRemoved(last.r);
@@ -387,7 +390,7 @@ export class QueryGroup {
     this.#owner.ending(this, true);
     try {
       yield* steps;
-      yield* this.#fail(tooManyRows());
+      yield* this.#fail(fail.rateLimited());
     } finally {
       // Somebody may have joined it.
       this.#owner.ending(this, false);
@@ -433,7 +436,7 @@ export class QueryGroup {
     if (!read || this.#isDiscarding) return;
     const { joinRequests, pos, hits, after } = read;
     if (!this.#owner.makeRoomForRows(this, hits.length - this.window.size)) {
-      return this.#failAll(tooManyRows());
+      return this.#failAll(fail.rateLimited());
     }
     const found = foundWindow(hits, this.traits);
     const events = this.#subscribers.hasReceivers
@@ -479,7 +482,7 @@ export class QueryGroup {
     });
     const now = new Set(rows.map(({ r }) => r));
     for (const { r } of this.window.rows) if (!now.has(r)) this.#rowRemoved(r);
-    for (const { r } of rows) if (!this.window.get(r)) this.#owner.rowAdded(this, r);
+    for (const { r } of rows) if (!this.window.get(r)) this.#rowAdded(r);
     this.window.fill(rows);
     this.#pos = Math.max(this.#pos, pos);
     this.#owner.loading(this, false);

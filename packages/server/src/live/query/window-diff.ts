@@ -17,48 +17,6 @@ export function rowOf({ object, hidden, place }: Hit, fields: readonly string[] 
   return { r: object.r, rev: object.rev, place, hidden, changedAt };
 }
 
-export interface WindowDiffOptions {
-  readonly known: KnownRows;
-  /** The window now. */
-  readonly shown: readonly Row[];
-  /** The objects of the window's rows. */
-  readonly objects: ReadonlyMap<string, StoredObject>;
-  /** The revisions of objects that left the window, where the reader may know them. */
-  readonly revs: ReadonlyMap<string, number>;
-  readonly fields: readonly string[] | undefined;
-  /** `known` is of another view: newly hidden fields are reported, too. */
-  readonly isOtherView: boolean;
-}
-
-/** The events that lead from `known` to the current window. */
-export function diffWindow(options: WindowDiffOptions): WindowEvent[] {
-  const { known, shown, objects, revs } = options;
-  const now = new Set(shown.map(({ r }) => r));
-  const events: WindowEvent[] = [];
-  for (const [r, { rev }] of known) {
-    if (!now.has(r)) events.push({ evt: 'left', r, rev: revs.get(r) ?? rev });
-  }
-  for (const row of shown) {
-    const object = objects.get(row.r);
-    if (!object) continue;
-    const { hidden } = row;
-    const before = known.get(row.r);
-    if (!before) events.push({ evt: 'entered', object, hidden });
-    else if (hasChanged(before, row, options)) events.push({ evt: 'snapshot', object, hidden });
-  }
-  return events;
-}
-
-function hasChanged(
-  before: KnownRow,
-  { changedAt, hidden }: Row,
-  { fields, isOtherView }: Pick<WindowDiffOptions, 'fields' | 'isOtherView'>,
-): boolean {
-  if (before.isOutdated || changedAt > before.rev) return true;
-  if (gainsFields(before.hidden, { fields, hidden })) return true;
-  return isOtherView && gainsFields(hidden, { fields, hidden: before.hidden });
-}
-
 /** What a read of the window found. All subscribers are compared with the same rows. */
 export interface FoundWindow {
   /** All rows, including the reserve. */
@@ -76,22 +34,45 @@ export function foundWindow(
   return { rows, shown: rows.slice(0, limit), objects };
 }
 
-/** As `diffWindow`, for the result of a search. */
+/**
+ * The events that lead from `known` to the window that a search found. `isOtherView`: `known` is of
+ * another view, so newly hidden fields are reported, too.
+ */
 export async function eventsSince(
   context: Pick<LiveContext, 'objects' | 'slice'>,
   model: Model,
   traits: Pick<QueryGroupTraits, 'auth' | 'finder' | 'fields'>,
-  {
-    known,
-    found: { shown, objects },
-    isOtherView,
-  }: { known: KnownRows; found: FoundWindow; isOtherView: boolean },
+  { known, found, isOtherView }: { known: KnownRows; found: FoundWindow; isOtherView: boolean },
 ): Promise<WindowEvent[]> {
+  const { shown, objects } = found;
+  const { fields } = traits;
   const now = new Set(shown.map(({ r }) => r));
   const removed = isOtherView ? [] : [...known.keys()].filter((r) => !now.has(r));
   const revs = await visibleRevs(context, model, traits, { known, removed });
-  const { fields } = traits;
-  return diffWindow({ known, shown, objects, revs, fields, isOtherView });
+  const events: WindowEvent[] = [];
+  for (const [r, { rev }] of known) {
+    if (!now.has(r)) events.push({ evt: 'left', r, rev: revs.get(r) ?? rev });
+  }
+  for (const row of shown) {
+    const object = objects.get(row.r);
+    if (!object) continue;
+    const { hidden } = row;
+    const before = known.get(row.r);
+    if (!before) events.push({ evt: 'entered', object, hidden });
+    else if (hasChanged(before, row, { fields, isOtherView }))
+      events.push({ evt: 'snapshot', object, hidden });
+  }
+  return events;
+}
+
+function hasChanged(
+  before: KnownRow,
+  { changedAt, hidden }: Row,
+  { fields, isOtherView }: { fields: readonly string[] | undefined; isOtherView: boolean },
+): boolean {
+  if (before.isOutdated || changedAt > before.rev) return true;
+  if (gainsFields(before.hidden, { fields, hidden })) return true;
+  return isOtherView && gainsFields(hidden, { fields, hidden: before.hidden });
 }
 
 /**
