@@ -22,7 +22,7 @@ export class SetMap<K, V> {
     if (set?.size === 0) this.#sets.delete(key);
   }
 
-  [Symbol.iterator](): Iterator<[K, ReadonlySet<V>]> {
+  [Symbol.iterator](): IterableIterator<[K, ReadonlySet<V>]> {
     return this.#sets.entries();
   }
 }

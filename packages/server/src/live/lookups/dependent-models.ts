@@ -4,6 +4,7 @@ import type { Insertion, Lookup, LookupUse } from '../../model/lookups/lookup.js
 import { insertionsOf } from '../../model/lookups/template-reads.js';
 import type { Model, ModelSet } from '../../model/model.js';
 import { pushLookups } from '../../model/view/view.js';
+import { SetMap } from '../../platform/set-map.js';
 import type { CommittedChange } from '../../store/stored-object.js';
 
 /** By which lookups the rights in question are decided; for pushes `pushLookups`. */
@@ -13,25 +14,20 @@ export type LookupsOf = (model: Model) => readonly LookupUse[];
 export interface DependentModel {
   readonly model: Model;
   readonly use: LookupUse;
-  /** The collection of these objects, as `Model.key`; `undefined`: any. */
-  readonly target: string | undefined;
 }
 
 /** The dependent models of an app, by what they depend on. */
 export class DependentModels {
-  readonly #byTarget = new Map<string, DependentModel[]>();
-  readonly #ofAny: DependentModel[] = [];
-  readonly #byModel = new Map<Model, DependentModel[]>();
+  /** By the collection of the objects that are looked up, as `Model.key`; `undefined`: any. */
+  readonly #byTarget = new SetMap<string | undefined, DependentModel>();
+  readonly #byModel = new SetMap<Model, DependentModel>();
 
   constructor(models: ModelSet, lookupsOf: LookupsOf = pushLookups) {
     for (const model of models.all()) {
       for (const use of usesOf(lookupsOf(model))) {
-        const target = targetOf(use.lookup, model, models)?.join('/');
-        const list = target === undefined ? this.#ofAny : (this.#byTarget.get(target) ?? []);
-        const dependent = { model, use, target };
-        list.push(dependent);
-        this.#byModel.set(model, [...this.of(model), dependent]);
-        if (target !== undefined) this.#byTarget.set(target, list);
+        const dependent = { model, use };
+        this.#byTarget.add(targetOf(use.lookup, model, models)?.join('/'), dependent);
+        this.#byModel.add(model, dependent);
       }
     }
   }
@@ -42,28 +38,30 @@ export class DependentModels {
   }
 
   /** What the rights of this model depend on. */
-  of(model: Model): readonly DependentModel[] {
-    return this.#byModel.get(model) ?? [];
+  of(model: Model): ReadonlySet<DependentModel> {
+    return this.#byModel.get(model);
   }
 
   /** Those whose rights this change may alter. */
   affectedBy(change: CommittedChange): DependentModel[] {
     if (this.size === 0) return [];
     const names = parseR(change.r)?.names.join('/') ?? '';
-    const known = [...(this.#byTarget.get(names) ?? []), ...this.#ofAny];
-    return known.filter(({ use }) => isRead(use.members, change));
+    return this.#on([names]).filter(({ use }) => isRead(use.members, change));
   }
 
   /** The others whose rights may depend on objects of these collections, once each. */
   on(collections: ReadonlySet<string>): Set<Model> {
-    const known = [...collections].flatMap((names) => this.#byTarget.get(names) ?? []);
-    const models = [...known, ...this.#ofAny].map(({ model }) => model);
+    const models = this.#on([...collections]).map(({ model }) => model);
     return new Set(models.filter(({ key }) => !collections.has(key)));
+  }
+
+  #on(collections: readonly string[]): DependentModel[] {
+    return [...collections, undefined].flatMap((target) => [...this.#byTarget.get(target)]);
   }
 
   /** All of them, once each. */
   all(): Set<Model> {
-    return new Set(this.#byModel.keys());
+    return new Set([...this.#byModel].map(([model]) => model));
   }
 }
 

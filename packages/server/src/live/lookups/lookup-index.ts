@@ -99,15 +99,12 @@ export class LookupIndex<Holder extends RightsHolder = Subscription> {
     return { holders, models: new Set([...affected].map(({ model }) => model)) };
   }
 
-  #modelOf(subscription: Holder): Model | undefined {
-    return this.#options.models().get(collectionNamesOf(subscription));
-  }
-
   #enter(subscription: Holder): void {
-    const model = this.#modelOf(subscription);
-    const dependents = model ? this.dependents.of(model) : [];
-    if (!model || dependents.length === 0) return;
-    const watched = new Set(dependents.map((dependent) => watchedBy(subscription, dependent)));
+    const model = this.#options.models().get(collectionNamesOf(subscription));
+    if (!model) return;
+    const dependents = this.dependents.of(model);
+    if (dependents.size === 0) return;
+    const watched = new Set([...dependents].map((dependent) => watchedBy(subscription, dependent)));
     const recorder = watched.delete('recorded') ? recorderOf(subscription) : undefined;
     const isUnknown = watched.delete('unknown');
     watched.delete(undefined);

@@ -1,5 +1,6 @@
 import { mayHide } from '../../model/view/view.js';
 import type { Steps } from '../../platform/scheduling/tick-slice.js';
+import { SetMap } from '../../platform/set-map.js';
 import type { CollectionCatchUp } from '../collection/collection-catch-up.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import type { ObjectCatchUp } from '../object/object-catch-up.js';
@@ -13,7 +14,15 @@ import type {
 } from '../registry/subscription-registry.js';
 import { collectionNamesOf } from '../reload/model-change.js';
 
+interface RightsSuspensionDeps {
+  readonly registry: SubscriptionRegistry;
+  readonly reassignment: GroupReassignment;
+  readonly objects: ObjectCatchUp;
+  readonly collections: CollectionCatchUp;
+}
+
 interface Suspended {
+  readonly session: SubscriptionOwner;
   readonly subscription: GroupedSubscription;
   readonly generation: number;
   /** Of its rights then. */
@@ -35,51 +44,38 @@ const queriesAtOnce = 16;
  */
 export class RightsSuspension {
   readonly #context: LiveContext;
-  readonly #deps: {
-    readonly registry: SubscriptionRegistry;
-    readonly reassignment: GroupReassignment;
-    readonly objects: ObjectCatchUp;
-    readonly collections: CollectionCatchUp;
-  };
+  readonly #deps: RightsSuspensionDeps;
 
-  constructor(
-    context: LiveContext,
-    deps: {
-      readonly registry: SubscriptionRegistry;
-      readonly reassignment: GroupReassignment;
-      readonly objects: ObjectCatchUp;
-      readonly collections: CollectionCatchUp;
-    },
-  ) {
+  constructor(context: LiveContext, deps: RightsSuspensionDeps) {
     this.#context = context;
     this.#deps = deps;
   }
 
   /** When it returns, nothing more is pushed to these under their old rights. */
   authorizeAgain(subscriptions: Iterable<Subscription>): void {
-    const bySession = new Map<SubscriptionOwner, Suspended[]>();
+    const suspended: Suspended[] = [];
     const queries: QuerySubscription[] = [];
     const unanswered: Subscription[] = [];
     for (const subscription of subscriptions) {
-      const { progress, session } = subscription;
-      if (progress === 'waiting') {
-        unanswered.push(subscription);
-        continue;
-      }
-      if (subscription.kind === 'query') {
-        if (!subscription.isSuspended) queries.push(subscription);
-        continue;
-      }
-      const suspended = this.#suspend(subscription);
-      const known = bySession.get(session);
-      if (known) known.push(suspended);
-      else bySession.set(session, [suspended]);
+      if (subscription.progress === 'waiting') unanswered.push(subscription);
+      else if (subscription.kind !== 'query') suspended.push(this.#suspend(subscription));
+      else if (!subscription.isSuspended) queries.push(subscription);
     }
     this.#reassign(unanswered);
     this.#reassignQueries(queries);
+    this.#bySession(suspended, (some) => this.#authorize(some));
+  }
+
+  /** Does this for those of each session, in slices. */
+  #bySession<T extends { readonly session: SubscriptionOwner }>(
+    all: readonly T[],
+    steps: (some: ReadonlySet<T>) => Steps,
+  ): void {
+    const bySession = new SetMap<SubscriptionOwner, T>();
+    for (const one of all) bySession.add(one.session, one);
     const { inFlight, slice } = this.#context;
-    for (const [{ pushTarget }, suspended] of bySession)
-      inFlight.during(slice.run(this.#authorize(suspended), pushTarget.address));
+    for (const [{ pushTarget }, some] of bySession)
+      inFlight.during(slice.run(steps(some), pushTarget.address));
   }
 
   /** Those that receive nothing yet. */
@@ -98,25 +94,21 @@ export class RightsSuspension {
    * they have other rights or anything was written meanwhile.
    */
   #reassignQueries(queries: readonly QuerySubscription[]): void {
-    const { inFlight, slice } = this.#context;
     let done = 0;
     do {
       this.#deps.reassignment.reauthorize(queries.slice(done, done + queriesAtOnce), 'lookup');
       done += queriesAtOnce;
-    } while (done < queries.length && !slice.isOver);
-    const bySession = new Map<SubscriptionOwner, QuerySubscription[]>();
+    } while (done < queries.length && !this.#context.slice.isOver);
+    const suspended: QuerySubscription[] = [];
     for (const query of queries.slice(done)) {
       if (query.progress === 'ended') continue;
       query.suspend();
-      const known = bySession.get(query.session);
-      if (known) known.push(query);
-      else bySession.set(query.session, [query]);
+      suspended.push(query);
     }
-    for (const [{ pushTarget }, suspended] of bySession)
-      inFlight.during(slice.run(this.#resumeQueries(suspended), pushTarget.address));
+    this.#bySession(suspended, (some) => this.#resumeQueries(some));
   }
 
-  *#resumeQueries(queries: readonly QuerySubscription[]): Steps {
+  *#resumeQueries(queries: Iterable<QuerySubscription>): Steps {
     for (const query of queries) {
       yield;
       if (query.progress === 'ended') continue;
@@ -152,12 +144,13 @@ export class RightsSuspension {
       subscription.generation += 1;
     }
     const { generation, group } = subscription;
-    return { subscription, generation, group, wasLive };
+    return { session, subscription, generation, group, wasLive };
   }
 
-  *#authorize(suspended: readonly Suspended[]): Steps {
+  *#authorize(suspended: Iterable<Suspended>): Steps {
     let viewNow = this.#context.views.inOneRun();
-    for (const [index, each] of suspended.entries()) {
+    let compared = 0;
+    for (const each of suspended) {
       const { subscription, generation } = each;
       // Otherwise its catch-up was begun by something else, or it ended.
       if (subscription.generation === generation && subscription.progress === 'behind') {
@@ -167,7 +160,8 @@ export class RightsSuspension {
           this.#deps.registry.fail([subscription], error);
         }
       }
-      if ((index + 1) % comparedAtOnce > 0) continue;
+      compared += 1;
+      if (compared % comparedAtOnce > 0) continue;
       yield;
       viewNow = this.#context.views.inOneRun();
     }
