@@ -13,7 +13,7 @@ import {
   ObjectSubscribeRequest,
 } from './object/object-subscribe-request.js';
 import { pushError } from './push/push-error.js';
-import { WindowLimitRequest } from './query/window-limit-request.js';
+import { windowLimitRequest } from './query/window-limit-request.js';
 import type { LiveSession } from './registry/live-session.js';
 import type {
   HeadOf,
@@ -163,7 +163,7 @@ class SubscribeCommand implements SubscribeResult {
     if (!target) {
       const isWindow = session.subscriptions.get(item.r)?.kind === 'query';
       if (!isWindow && item.limit === undefined) throw fail('r.invalid');
-      return new WindowLimitRequest(deps, session, { item, index });
+      return windowLimitRequest(deps, session, { item, index });
     }
     if (item.limit !== undefined)
       throw fail.invalid(`body.subscriptions[${index}].limit`, 'only.of.queries');

@@ -1,9 +1,8 @@
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 import type { Log } from '../../platform/log.js';
 import { Fifo } from '../../platform/scheduling/fifo.js';
-import type { InFlight } from '../../platform/scheduling/in-flight.js';
-import type { TickSlice } from '../../platform/scheduling/tick-slice.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
+import type { LiveContext } from '../live-context.js';
 import { fieldsAtOnce } from './index/field-tree.js';
 import type { QueryGroup } from './query-group.js';
 
@@ -15,6 +14,10 @@ export interface FeedEvent {
   /** Nothing to deliver at this position. */
   readonly isNoop?: true | undefined;
 }
+
+type DispatchContext = Pick<LiveContext, 'slice' | 'inFlight'> & {
+  readonly log: Pick<Log, 'error'>;
+};
 
 interface DispatchTarget {
   /** The groups that an event concerns, as of now; `undefined`: so far `fieldsAtOnce` fields were looked at. */
@@ -35,40 +38,26 @@ const workBetweenClockChecks = 1000;
  */
 export class ChangeDispatcher {
   readonly #target: DispatchTarget;
-  readonly #slice: TickSlice;
-  readonly #inFlight: InFlight;
-  readonly #log: Pick<Log, 'error'>;
+  readonly #context: DispatchContext;
   readonly #waiting = new Fifo<FeedEvent>();
   /** Every change up to here was dispatched. */
   through: Pos = 0;
   #isYielding = false;
   #work = 0;
 
-  constructor(
-    target: DispatchTarget,
-    deps: { slice: TickSlice; inFlight: InFlight; log: Pick<Log, 'error'> },
-  ) {
+  constructor(target: DispatchTarget, context: DispatchContext) {
     this.#target = target;
-    this.#slice = deps.slice;
-    this.#inFlight = deps.inFlight;
-    this.#log = deps.log;
+    this.#context = context;
   }
 
   dispatch(event: FeedEvent): void {
     if (this.#isYielding) {
-      this.#enqueue(event);
+      const isFull = this.#waiting.size >= maxQueued;
+      this.#waiting.push(isFull ? this.#gapAfter(event) : event);
       return;
     }
     const rest = this.#dispatchTo(event, this.#groupsOf(event));
     if (rest) void this.#dispatchRest(event, rest);
-  }
-
-  #enqueue(event: FeedEvent): void {
-    if (this.#waiting.size < maxQueued) {
-      this.#waiting.push(event);
-      return;
-    }
-    this.#waiting.push(this.#gapAfter(event));
   }
 
   /** Takes what waits, and returns what makes all groups read the store instead. */
@@ -102,7 +91,7 @@ export class ChangeDispatcher {
       }
       if (this.#work < workBetweenClockChecks) continue;
       this.#work = 0;
-      if (this.#slice.isOver) return groups;
+      if (this.#context.slice.isOver) return groups;
     }
     this.through = event.pos;
     return undefined;
@@ -112,23 +101,24 @@ export class ChangeDispatcher {
     first: FeedEvent,
     remaining: Iterator<QueryGroup | undefined>,
   ): Promise<void> {
+    const { slice, inFlight, log } = this.#context;
     this.#isYielding = true;
-    this.#inFlight.begin();
+    inFlight.begin();
     let event: FeedEvent | undefined = first;
     let groups: Iterator<QueryGroup | undefined> | undefined = remaining;
     let missed: FeedEvent | undefined;
     try {
       while (event) {
-        if (groups) await this.#slice.rest();
+        if (groups) await slice.rest();
         groups = this.#dispatchTo(event, groups ?? this.#groupsOf(event));
         if (!groups) event = this.#waiting.shift();
       }
     } catch (error) {
-      this.#log.error({ err: error }, 'a change could not be dispatched to live queries');
+      log.error({ err: error }, 'a change could not be dispatched to live queries');
       missed = this.#gapAfter(event ?? first);
     }
     this.#isYielding = false;
-    this.#inFlight.end();
+    inFlight.end();
     if (missed) this.dispatch(missed);
   }
 }

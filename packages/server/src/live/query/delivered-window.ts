@@ -39,10 +39,7 @@ export class DeliveredWindow {
     this.#window = window;
   }
 
-  /**
-   * The same object until something changes, so that resumable subscriptions, and those that know
-   * them for long, share it.
-   */
+  /** The same object until something changes, so that those that know it for long share it. */
   get rows(): KnownRows {
     this.#rows ??= this.#sharedRows();
     return this.#rows;

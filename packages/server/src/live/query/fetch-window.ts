@@ -1,3 +1,4 @@
+import { fail } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 import { readBytes } from '../../platform/limits.js';
@@ -6,7 +7,32 @@ import { type Hit, Search } from '../../queries/search.js';
 import type { LiveContext } from '../live-context.js';
 import { viewNow } from '../push/view-now.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
-import { BoundedWindowRoom, type WindowRoom } from './window-room.js';
+
+/** Approximate bytes that a search may still find; `take` throws where that is more than is left. */
+interface WindowRoom {
+  readonly left: number;
+  take(bytes: number): void;
+}
+
+/** Room for the objects of a live query, with those in reserve (rule LIM4). */
+class BoundedWindowRoom implements WindowRoom {
+  #left: number;
+
+  /** `bytes`: approximately as many. */
+  constructor(bytes: number) {
+    this.#left = bytes;
+  }
+
+  get left(): number {
+    return this.#left;
+  }
+
+  /** Throws 400 `window.too.large` where it is more than is left. */
+  take(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) throw fail.invalid('cmdOpts.limit', 'window.too.large');
+  }
+}
 
 export type WindowSearch = Pick<
   QueryGroupTraits,

@@ -46,9 +46,7 @@ const unchanged: WindowEdit = { wasIn: false, isIn: false };
 /** Queued changes during authorization and reads; beyond this, the store is read instead. */
 const maxQueueLength = 4096;
 
-/**
- * One window and its subscribers. Applies changes one at a time, in the order of their positions.
- */
+/** One window and its subscribers. Applies changes one by one, in the order of their positions. */
 export class QueryGroup {
   readonly traits: QueryGroupTraits;
   readonly window: QueryWindow;
@@ -68,7 +66,7 @@ export class QueryGroup {
    * whether the next change of the object concerns the window.
    */
   readonly #pending = new Map<string, number>();
-  #joinRequests: JoinRequest[] = [];
+  readonly #joinRequests: JoinRequest[] = [];
   /** Who asked for the next read, and is charged for it; `undefined`: others wrote. */
   #askedBy: SubscriptionOwner | undefined;
   /** Drops the read that waits for its turn. */
@@ -135,8 +133,7 @@ export class QueryGroup {
     this.#state = this.#isIdle ? 'retired' : 'discarding';
     this.#queue = [];
     this.#dropRead?.();
-    const joinRequests = this.#joinRequests.splice(0);
-    for (const { reject } of joinRequests) reject(unavailable());
+    for (const { reject } of this.#joinRequests.splice(0)) reject(unavailable());
   }
 
   /** Those who have the window; `isJoining`: or will, when it is read. */
@@ -167,9 +164,7 @@ export class QueryGroup {
     if (subscription.progress === 'behind') this.refresh(subscription.session);
   }
 
-  /**
-   * What a live subscriber knows. When the group is idle, all are as far as the dispatcher.
-   */
+  /** What a live subscriber knows. In an idle group, all are as far as the dispatcher. */
   knownBy(subscription: QuerySubscription): KnownWindow {
     const before = this.#subscribers.knownBefore(subscription);
     if (before) return before;
@@ -279,9 +274,7 @@ export class QueryGroup {
 
   #fail(error: unknown): Steps {
     this.#owner.loading(this, false);
-    const joinRequests = this.#joinRequests;
-    this.#joinRequests = [];
-    for (const { reject } of joinRequests) reject(error);
+    for (const { reject } of this.#joinRequests.splice(0)) reject(error);
     return this.#subscribers.endAll(this.#owner.failing(error));
   }
 

@@ -55,9 +55,7 @@ export interface WindowDifference {
   readonly events: readonly WindowEvent[];
 }
 
-/**
- * Deliveries buffered while the response is pending; beyond this, the difference is sent instead.
- */
+/** Deliveries buffered until the response; beyond this, the difference is sent instead. */
 const maxBuffered = 64;
 
 /**
@@ -113,10 +111,7 @@ export class QuerySubscription {
   #held: KnownRows | undefined;
   /** The latest position sent to its client: later pushes never carry an earlier one. */
   sentPos: Pos;
-  /**
-   * Changes up to here may be in what its client has: later than `sentPos` if they were written
-   * while that was read.
-   */
+  /** Changes up to here may be in what its client has: also those written while that was read. */
   newestSent: Pos;
   /** The view under which its client received all of its window. */
   view: string;
@@ -231,10 +226,7 @@ export class QuerySubscription {
     this.state = { name: 'behind', known };
   }
 
-  /**
-   * Moves it to this group, which sends it the difference from these rows that it knows. `isAsked`:
-   * its client asked for that.
-   */
+  /** The group sends it the difference from these rows. `isAsked`: its client asked for that. */
   moveTo(group: SubscribedGroup, rows: KnownRows, { isAsked }: { isAsked: boolean }): void {
     const known = { rows, pos: this.known.pos, isExact: false };
     this.#wasLive = false;

@@ -15,7 +15,7 @@ import type { LiveContext } from '../live-context.js';
 import type { Position } from '../position.js';
 import { queryGroupTraitsOf } from '../registry/group-traits.js';
 import type { LiveSession } from '../registry/live-session.js';
-import type { QueryReservation, SubscriptionRegistry } from '../registry/subscription-registry.js';
+import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { ResumableWindows } from '../resume/resumable-windows.js';
 import {
   assertQueryFits,
@@ -48,10 +48,7 @@ export interface QuerySubscribeRequest {
   readonly from?: SortPosition | undefined;
   /** The opaque position of an earlier push. */
   readonly since?: string | undefined;
-  /**
-   * As `since`, from the server itself: it may be of another view, under which only `left` can be
-   * sent.
-   */
+  /** As `since`, from the server: may be of another view, under which only `left` can be sent. */
   readonly after?: Position | undefined;
   /** The subscription's id on an earlier connection. */
   readonly key?: string | undefined;
@@ -184,23 +181,19 @@ export class QuerySubscriptions {
     subscription.group.refresh(subscription.session);
   }
 
-  /**
-   * Registers the subscription synchronously when its window is read, so that no change is missed
-   * in between.
-   */
+  /** Registers the subscription synchronously when its window is read: no change is missed. */
   #join(
     session: LiveSession,
     traits: QueryGroupTraits,
     { model, key }: { model: Model; key: string | undefined },
   ): Promise<{ subscription: QuerySubscription | undefined; joined: WindowSnapshot }> {
     const reservation = this.#registry.reserveQuery(session, traits.cost);
-    const group = this.#groupFor(session, traits, { model, reservation });
     return new Promise((resolve, reject) => {
       const failed = (error: unknown) => {
         reservation.release();
         reject(error);
       };
-      const joined = (found: WindowSnapshot) => {
+      const joined = (group: QueryGroup, found: WindowSnapshot) => {
         try {
           const subscription = this.#create(session, group, { ...found, key });
           if (subscription) reservation.register(subscription);
@@ -210,21 +203,17 @@ export class QuerySubscriptions {
           failed(error);
         }
       };
-      group.join({ session, resolve: joined, reject: failed });
+      try {
+        const group = this.#feed.group(traits, model, session.usage);
+        group.join({
+          session,
+          resolve: (found) => joined(group, found),
+          reject: failed,
+        });
+      } catch (error) {
+        failed(error);
+      }
     });
-  }
-
-  #groupFor(
-    { usage }: LiveSession,
-    traits: QueryGroupTraits,
-    { model, reservation }: { model: Model; reservation: QueryReservation },
-  ): QueryGroup {
-    try {
-      return this.#feed.group(traits, model, usage);
-    } catch (error) {
-      reservation.release();
-      throw error;
-    }
   }
 
   #create(

@@ -5,9 +5,7 @@ import type { CommittedChange } from '../../store/stored-object.js';
 import { QueryIndex } from './index/query-index.js';
 import type { QueryGroup } from './query-group.js';
 
-/**
- * The query groups of one collection, found by their filters, by their rows, and while they load.
- */
+/** The query groups of a collection, found by their filters, by their rows, and while they load. */
 export class QueryTopic {
   /** The printed R, as subscribed. */
   readonly r: string;

@@ -98,10 +98,7 @@ export class QueryWindow {
     return this.#search(row.place, others) !== undefined;
   }
 
-  /**
-   * Inserts or moves a row that can be put. Drops it if it sorts after all known rows of an
-   * incomplete result.
-   */
+  /** For a row that can be put: it is dropped after the last known row of an incomplete result. */
   put(row: Row): WindowChange {
     const inPlace = this.#replace(row);
     if (inPlace) return inPlace;

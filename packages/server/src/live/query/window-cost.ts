@@ -15,10 +15,7 @@ export interface WindowCost {
   readonly bytes: number;
 }
 
-/**
- * Factor for a window that the index cannot find, so that it is evaluated for every change in its
- * collection.
- */
+/** Factor for a window that the index cannot find: every change in its collection evaluates it. */
 const unindexed = 4;
 /** Reading the rows of a window again, in comparisons. */
 const rereadWork = 64;

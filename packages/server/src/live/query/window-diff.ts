@@ -75,10 +75,7 @@ function hasChanged(
   return isOtherView && gainsFields(hidden, { fields, hidden: before.hidden });
 }
 
-/**
- * A queued change may reach its author as part of the difference, and must carry its once-id there,
- * too.
- */
+/** A queued change must carry its once-id also where the difference tells it to its author. */
 export function markedEvents(
   events: WindowEvent[],
   queue: readonly CommittedChange[],

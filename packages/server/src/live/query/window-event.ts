@@ -12,10 +12,7 @@ import { gainsFields, type Visibility, visibleDelta } from '../push/visibility.j
 import type { PushTarget } from '../push-target.js';
 import type { Row, WindowChange } from './query-window.js';
 
-/**
- * An event of a window. `authorship`: of the change that caused it, if one did; `onceMarker`: if
- * that had a once-id.
- */
+/** `authorship`: of the change that caused it, if one did; `onceMarker`: if that had a once-id. */
 export type WindowEvent = { readonly onceMarker?: OnceMarker | undefined } & (
   | {
       readonly evt: 'created' | 'entered';
@@ -121,9 +118,7 @@ export interface WindowFramesContext {
  */
 export const mostKept = 8 * 1024 * 1024;
 
-/**
- * The frames of one event. Frames differ by subscription id, which many subscribers have in common.
- */
+/** The frames of one event: one for each subscription id, which many subscribers have in common. */
 export class WindowEventFrames {
   readonly evt: WindowEvent['evt'];
   /** The position to resume from after this event. */
@@ -165,9 +160,7 @@ export class WindowEventFrames {
     return frame;
   }
 
-  /**
-   * A frame for one subscriber that does not know its view yet, or resumes from another position.
-   */
+  /** For a subscriber that does not know its view yet, or resumes from another position. */
   frameFrom(subscription: string, from: Position, pushTarget: PushTarget): Frame {
     const { traits, positions } = this.#context;
     const { meta, ...rest } = messageOf(this.#event, traits);

@@ -1,8 +1,6 @@
 import type { Steps } from '../../platform/scheduling/tick-slice.js';
 import type { Pos } from '../../store/stored-object.js';
-import type { LiveMetrics } from '../live-metrics.js';
-import type { Positions } from '../position.js';
-import type { FanOutPace } from '../push/fan-out.js';
+import type { LiveContext } from '../live-context.js';
 import type { Frame } from '../push/frame.js';
 import type { PushTarget } from '../push-target.js';
 import { MemberList } from '../registry/subscriber-group.js';
@@ -23,20 +21,13 @@ import {
   type WindowTraits,
 } from './window-event.js';
 
-export interface QueryMembersContext {
-  readonly metrics: LiveMetrics;
-  readonly positions: Positions;
-  readonly pace: FanOutPace;
-}
+type QueryMembersContext = Pick<LiveContext, 'metrics' | 'positions' | 'pace'>;
 
 interface DeliveryOptions {
   /** What those know who wait for the events; called at most once, and not afterwards. */
   readonly before: () => KnownWindow;
   readonly difference?: WindowDifference | undefined;
-  /**
-   * The position of the events, greater than theirs if more of that change is to come, or if a
-   * difference may have later changes in it.
-   */
+  /** Greater than theirs if more of that change is to come, or later changes may be in them. */
   readonly at: Pos;
 }
 
@@ -58,9 +49,7 @@ const rowsPerMember = 32;
 /** The subscribers of one window, and the pushes to them. */
 export class WindowSubscribers extends MemberList<QuerySubscription> {
   readonly #traits: WindowTraits;
-  readonly #positions: Positions;
-  readonly #metrics: LiveMetrics;
-  readonly #pace: FanOutPace;
+  readonly #context: QueryMembersContext;
   /** The position that live subscribers have reached. */
   #pos: Pos = 0;
   /** Number of deliveries so far. */
@@ -71,12 +60,10 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   #bytes = 0;
   #rowsCopied = 0;
 
-  constructor(traits: WindowTraits, { metrics, positions, pace }: QueryMembersContext) {
+  constructor(traits: WindowTraits, context: QueryMembersContext) {
     super();
     this.#traits = traits;
-    this.#positions = positions;
-    this.#metrics = metrics;
-    this.#pace = pace;
+    this.#context = context;
   }
 
   /** It has what is being delivered. */
@@ -183,7 +170,7 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     const rows = Math.floor(this.#rowsCopied / rowsPerMember);
     this.#bytes = 0;
     this.#rowsCopied = 0;
-    return this.#pace.isDue(1 + pushes + bytes + rows);
+    return this.#context.pace.isDue(1 + pushes + bytes + rows);
   }
 
   #copied(known: KnownWindow): KnownWindow {
@@ -261,7 +248,7 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   #push(subscription: QuerySubscription, frames: WindowEventFrames, isLast: boolean): void {
     const { view } = this.#traits;
     const { pushTarget } = subscription.session;
-    this.#metrics.pushes.add(1, frames.evt);
+    this.#context.metrics.pushes.add(1, frames.evt);
     if (subscription.view === view) {
       const current = frames.notBefore(subscription.sentPos);
       subscription.sentPos = current.pos;
@@ -290,7 +277,8 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     { from, to }: { from: Pos; to: Pos },
   ): WindowEventFrames[] {
     const last = events.length - 1;
-    const context = { traits: this.#traits, positions: this.#positions, keep: mostKept };
+    const { positions } = this.#context;
+    const context = { traits: this.#traits, positions, keep: mostKept };
     return events.map((event, index) => {
       return new WindowEventFrames(event, context, index === last ? to : from);
     });
@@ -298,7 +286,7 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
 
   #pause(subscription: QuerySubscription, known: KnownWindow): void {
     subscription.state = { name: 'paused', known };
-    this.#metrics.pauses.add();
+    this.#context.metrics.pauses.add();
   }
 
   /**

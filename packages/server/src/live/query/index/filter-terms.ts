@@ -2,10 +2,7 @@ import { compareText, type JsonValue, type RqlExpression } from '@really/protoco
 
 export type Scalar = string | number | boolean;
 
-/**
- * A condition on one field that a filter implies: the value is one of these, or between two
- * (inclusive).
- */
+/** A condition that a filter implies: the value is one of these, or between two (inclusive). */
 export type FilterTerm =
   | { readonly kind: 'values'; readonly field: string; readonly values: readonly Scalar[] }
   | TermRange<'numbers', number>
@@ -18,10 +15,7 @@ interface TermRange<Kind, Value> {
   readonly high: Value | undefined;
 }
 
-/**
- * Terms such that everything that matches all filters satisfies at least one; `undefined`: no such
- * terms.
- */
+/** What matches all filters satisfies at least one of these terms; `undefined`: no such terms. */
 export function filterTermsOf(
   filters: readonly (RqlExpression | undefined)[],
 ): readonly FilterTerm[] | undefined {
@@ -76,10 +70,7 @@ function intersection(
   return undefined;
 }
 
-/**
- * The order of numbers. Not a difference: `Infinity - Infinity` is NaN, and such an entry would
- * never be found again.
- */
+/** Not a difference: `Infinity - Infinity` is NaN, and such an entry would never be found again. */
 export function compareNumbers(a: number, b: number): number {
   return a < b ? -1 : Number(a > b);
 }
@@ -94,9 +85,7 @@ function within<Kind, Value>(
   return { ...a, low: beginsLater ? b.low : a.low, high: endsEarlier ? b.high : a.high };
 }
 
-/**
- * A guess at how much the terms let through: values before ranges, closed ranges before open ones.
- */
+/** A guess at how much they let through: values before ranges, closed ranges before open ones. */
 function width(terms: readonly FilterTerm[]): number {
   return terms.reduce((sum, term) => sum + widthOf(term), 0);
 }
@@ -136,10 +125,7 @@ function ofComparison({
   }
 }
 
-/**
- * `undefined` for values without an order: such a filter matches nothing, which is not worth a
- * term.
- */
+/** `undefined` for values without an order: a filter that matches nothing is not worth a term. */
 function range(
   field: string,
   low: JsonValue | undefined,

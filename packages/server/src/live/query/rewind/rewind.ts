@@ -13,8 +13,7 @@ import type { SubscriptionOwner } from '../../registry/subscription-owner.js';
 import { fetchWindow } from '../fetch-window.js';
 import type { QueryGroupTraits } from '../query-group-traits.js';
 import { QueryWindow, type Row } from '../query-window.js';
-import { RewindPace } from './rewind-pace.js';
-import { RewindRoom } from './rewind-room.js';
+import { RewindPace, RewindRoom } from './rewind-limits.js';
 import {
   type PastObject,
   type ReplayedChange,
@@ -59,10 +58,7 @@ export interface RewindOptions {
   readonly session: Pick<SubscriptionOwner, 'pushTarget' | 'dropped'>;
   readonly traits: QueryGroupTraits;
   readonly since: Pos;
-  /**
-   * If the server remembers the connection: whether the client received exactly everything up to
-   * `since`.
-   */
+  /** If the connection is remembered: whether its client has exactly everything up to `since`. */
   readonly resumeState?: { readonly isExact: boolean } | undefined;
 }
 

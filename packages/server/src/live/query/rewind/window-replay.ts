@@ -9,12 +9,11 @@ import type { Change, Pos, StoredObject } from '../../../store/stored-object.js'
 import type { LiveContext } from '../../live-context.js';
 import { dataAfter } from '../../object/data-at-revision.js';
 import { viewNow } from '../../push/view-now.js';
-import { lastVisibleChange } from '../../push/visibility.js';
 import { isWithin, type QueryGroupTraits } from '../query-group-traits.js';
 import type { QueryWindow, Row, WindowChange } from '../query-window.js';
 import { rowOf } from '../window-diff.js';
 import { type ChangedRow, changedRow, type WindowEvent, windowEventsOf } from '../window-event.js';
-import type { RewindPace } from './rewind-pace.js';
+import type { RewindPace } from './rewind-limits.js';
 
 /** An object that changed since a position, as it was there. */
 export interface PastObject {
@@ -45,12 +44,6 @@ interface EarlierDelivery {
   readonly left: string | undefined;
 }
 
-interface ReplayedObject {
-  readonly r: string;
-  readonly rev: number;
-  readonly data: JsonObject;
-}
-
 interface WindowReplayDeps {
   readonly traits: QueryGroupTraits;
   readonly window: QueryWindow;
@@ -76,10 +69,7 @@ export class WindowReplay {
   readonly #unchanged = new Map<string, StoredObject>();
   /** Hidden fields of the current objects by R; `undefined`: not visible. */
   readonly #hidden = new Map<string, readonly string[] | undefined>();
-  /**
-   * Objects deleted later in the replay. Their past data is unknown, and so is their place unless
-   * the order is by id.
-   */
+  /** Objects deleted later in the replay: only an order by id tells where they were. */
   readonly #deletedCandidates = new Set<string>();
 
   constructor(context: LiveContext, model: Model, deps: WindowReplayDeps) {
@@ -92,9 +82,10 @@ export class WindowReplay {
     const { filter } = deps.traits;
     this.#matches = filter ? compilePredicate(filter) : () => true;
     this.#scans = new FilterScans(filter);
-    for (const [r, { data }] of deps.past) if (data) this.#data.set(r, data);
-    for (const [r, { rev, data }] of deps.past)
-      if (rev > 0 && !data) this.#deletedCandidates.add(r);
+    for (const [r, { rev, data }] of deps.past) {
+      if (data) this.#data.set(r, data);
+      else if (rev > 0) this.#deletedCandidates.add(r);
+    }
   }
 
   /** Objects whose deletion the replay has not reached yet. */
@@ -147,24 +138,12 @@ export class WindowReplay {
     { rev, data, touched }: Pick<PastObject, 'rev' | 'data' | 'touched'>,
   ): Promise<Row | undefined> {
     if (!data) return undefined;
-    const object = { ...objectOf({ r, rev, data }, this.#model), touched };
-    const hidden = await this.#authorize(object);
-    const row = hidden && this.#rowOf({ r, rev, data }, hidden);
-    return (
-      row && {
-        ...row,
-        changedAt: lastVisibleChange(object, { fields: this.#traits.fields, hidden }),
-      }
-    );
-  }
-
-  /** The row of an object in some state; `undefined` if the query does not match it. */
-  #rowOf(state: ReplayedObject, hidden: readonly string[]): Row | undefined {
-    const object = objectOf(state, this.#model);
-    if (!this.#isMatch(object, hidden)) return undefined;
-    const place = sortPositionOf(asVisible({ object, hidden }), this.#traits.order);
-    if (!isWithin(this.#traits, place)) return undefined;
-    return { r: state.r, rev: state.rev, place, hidden, changedAt: state.rev };
+    const object = { ...this.#objectOf(r, rev, data), touched };
+    const { auth, finder, fields, order } = this.#traits;
+    const hidden = this.#hiddenIn(await pushView(this.#model, object, auth, finder));
+    if (!hidden || !this.#isMatch(object, hidden)) return undefined;
+    const place = sortPositionOf(asVisible({ object, hidden }), order);
+    return isWithin(this.#traits, place) ? rowOf({ object, hidden, place }, fields) : undefined;
   }
 
   #isMatch(object: StoredObject, hidden: readonly string[]): boolean {
@@ -243,7 +222,7 @@ export class WindowReplay {
     this.#data.set(r, data);
     const before = this.#window.get(r);
     const hidden = await this.#hiddenNow(r);
-    const object = objectOf({ r, rev, data }, this.#model);
+    const object = this.#objectOf(r, rev, data);
     const changed =
       hidden &&
       this.#isMatch(object, hidden) &&
@@ -279,7 +258,7 @@ export class WindowReplay {
     if (!sendable) return [];
     const { r, rev, hidden } = sendable;
     const data = this.#data.get(r);
-    const object = data ? objectOf({ r, rev, data }, this.#model) : this.#unchanged.get(r);
+    const object = data ? this.#objectOf(r, rev, data) : this.#unchanged.get(r);
     if (!object) throw new Error('a row without its object');
     return [{ evt: 'entered', object, hidden }];
   }
@@ -287,31 +266,24 @@ export class WindowReplay {
   async #hiddenNow(r: string): Promise<readonly string[] | undefined> {
     if (this.#hidden.has(r)) return this.#hidden.get(r);
     const now = this.#past.get(r)?.now;
-    const hidden = now && !now.deleted ? await this.#authorizeNow(now) : undefined;
+    let hidden: readonly string[] | undefined;
+    if (now && !now.deleted) {
+      const sight = await viewNow(this.#context, this.#model, now, this.#traits);
+      // A later revision is on its way.
+      if (sight.object === now) hidden = this.#hiddenIn(sight.view);
+    }
     this.#hidden.set(r, hidden);
     return hidden;
   }
 
-  /** As `#authorize`, for an object that may have changed since it was read. */
-  async #authorizeNow(object: StoredObject): Promise<readonly string[] | undefined> {
-    const sight = await viewNow(this.#context, this.#model, object, this.#traits);
-    // A later revision is on its way.
-    return sight.object === object ? this.#hiddenIn(sight.view) : undefined;
-  }
-
   /** The hidden fields; `undefined` if the object is not visible. */
-  async #authorize(object: StoredObject): Promise<readonly string[] | undefined> {
-    const { auth, finder } = this.#traits;
-    return this.#hiddenIn(await pushView(this.#model, object, auth, finder));
-  }
-
   #hiddenIn(view: View): readonly string[] | undefined {
     if (view.kind === 'visible') return view.hidden;
     this.#context.metrics.refusals.add();
     return undefined;
   }
-}
 
-function objectOf({ r, rev, data }: ReplayedObject, { version }: Model): StoredObject {
-  return { r, rev, data, touched: {}, deleted: false, modelVersion: version };
+  #objectOf(r: string, rev: number, data: JsonObject): StoredObject {
+    return { r, rev, data, touched: {}, deleted: false, modelVersion: this.#model.version };
+  }
 }
