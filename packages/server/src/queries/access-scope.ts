@@ -34,40 +34,48 @@ export interface AccessScope {
   readonly isWhole: boolean;
 }
 
-/**
- * `fields`: the paths that the query filters and sorts by; `found`: what lookups find for all of the collection, and
- * whether the rules of these fields were decided by it: none is hidden.
- */
+/** What of a reader's rights holds for a whole collection. */
+export interface FoundRights {
+  /** The objects that lookups find, as far as they are the same for all of the collection. */
+  readonly scope: LookupScope;
+  /** Set if the read rule, which no filter expresses, could be decided for all of it. */
+  readonly isAllowed: boolean | undefined;
+  /** Set if neither, but few objects can be visible. */
+  readonly candidates: Candidates | undefined;
+  /** Whether it could be decided that no field of the query is hidden from the reader, by lookups. */
+  readonly showsFields: boolean;
+}
+
+export const nothingFound: FoundRights = {
+  ...{ scope: {}, isAllowed: undefined, candidates: undefined, showsFields: false },
+};
+
+/** The scope of a reader; `fields`: the paths that the query filters and sorts by. */
 export function accessScopeOf(
   model: Model,
   auth: Auth,
   fields: readonly string[],
-  found?: { readonly scope: LookupScope; readonly showsFields: boolean },
+  found: FoundRights = nothingFound,
 ): AccessScope {
-  const mayHideFields = !found?.showsFields && mayHideFrom(model, auth, fields);
-  const pushdown = ruleToRql(model, auth, found?.scope);
-  return {
+  const mayHideFields = !found.showsFields && mayHideFrom(model, auth, fields);
+  const pushdown = ruleToRql(model, auth, found.scope);
+  const { isAllowed, candidates } = found;
+  const scope = {
     isEmpty: pushdown?.kind === 'nothing',
     rule: pushdown?.kind === 'filter' ? pushdown.filter : undefined,
     isExact: pushdown !== undefined && !mayHideFields,
     assumes: pushdown?.kind === 'filter' ? pushdown.assumes : [],
     mayHideFields,
-    isWhole: pushdown?.kind === 'everything' && !mayHide(model),
+    isWhole: (pushdown?.kind === 'everything' || isAllowed === true) && !mayHide(model),
   };
-}
-
-/** The scope where the read rule, which no filter expresses, was decided for all of the collection. */
-export function decidedScope(scope: AccessScope, model: Model, isAllowed: boolean): AccessScope {
-  return {
-    ...scope,
-    isEmpty: !isAllowed,
-    isExact: !isAllowed || !scope.mayHideFields,
-    isWhole: isAllowed && !mayHide(model),
-  };
+  if (isAllowed !== undefined) {
+    return { ...scope, isEmpty: !isAllowed, isExact: !isAllowed || !mayHideFields };
+  }
+  return candidates ? narrowedScope(scope, candidates) : scope;
 }
 
 /** The scope of a rule that no filter expresses, narrowed to the objects that it can allow. */
-export function narrowedScope(scope: AccessScope, { kind, rs, others }: Candidates): AccessScope {
+function narrowedScope(scope: AccessScope, { kind, rs, others }: Candidates): AccessScope {
   const rest = others.kind === 'filter' ? others : undefined;
   const known: RqlExpression | undefined =
     kind === 'objects'
@@ -129,9 +137,7 @@ async function hasMistyped(
   return false;
 }
 
-/**
- * Objects authorized together: enough to share a call of the sandbox, few enough to stop in time.
- */
+/** Authorized together: enough to share a call of the sandbox, few enough to stop in time. */
 export const authorizedTogether = 32;
 
 /** The visible objects, in order. Throws if a hook failed; the command then answers 500. */

@@ -20,8 +20,6 @@ import {
   accessScopeOf,
   asVisible,
   authorizedTogether,
-  decidedScope,
-  narrowedScope,
   type VisibleObject,
   visibleObjects,
 } from './access-scope.js';
@@ -30,7 +28,6 @@ import type { CandidateOptions } from './lookup-candidates.js';
 import { NearestHits } from './nearest-hits.js';
 import type { PageStart } from './page-tokenizer.js';
 import { QueryTimeBudget, type QueryTimeServices } from './query-time-budget.js';
-import { allOf, type ScanRange, scanRange } from './scan-ranges.js';
 import { SteppedFilter } from './stepped-filter.js';
 
 /** Dependencies of a search. */
@@ -76,13 +73,11 @@ export interface Hit extends VisibleObject {
   readonly place: SortPosition;
 }
 
+/** A range of an order that the store can scan. */
+type ScanRange = Pick<Query, 'filter' | 'order' | 'from'>;
+
 /** A part of an order that was read: after `from`, up to `end`. */
 type ReadRange = Pick<ScanRange, 'order' | 'from'> & { readonly end?: SortPosition | undefined };
-
-/** Whether what lookups find now may decide that the fields of the query are visible. */
-interface FieldDecision {
-  readonly mayDecideFields: boolean;
-}
 
 /** Objects per read when they have to be authorized one by one. */
 const batchSize = 256;
@@ -105,10 +100,6 @@ export class Search {
   readonly #fields: readonly string[];
   #access: AccessScope;
   #isRefined = false;
-  /** Whether only candidates are looked at, see `findCandidates`. */
-  #isNarrowed = false;
-  /** Whether the store filters and sorts by fields that are visible because of what lookups found. */
-  #areFieldsDecided = false;
   readonly #filter: SteppedFilter;
   /** The store's filter, cached by the rule it was made of. */
   #known:
@@ -122,9 +113,10 @@ export class Search {
     this.time = new QueryTimeBudget(services, owner);
     const filtered = filter ? fieldsOfRql(filter).map((path) => path.join('.')) : [];
     this.#fields = [...filtered, ...sortFields(order)];
-    const readCandidates: CandidateOptions['read'] = (query) => this.#readCandidates(query);
-    this.#rights = new CollectionRights(model, auth, {
-      ...{ ...options, readCandidates, fields: this.#fields },
+    this.#rights = new CollectionRights({
+      ...options,
+      fields: this.#fields,
+      readCandidates: (query) => this.#readCandidates(query),
     });
     this.#access = accessScopeOf(model, auth, this.#fields);
   }
@@ -176,14 +168,14 @@ export class Search {
    * visible, and it does not the next time.
    */
   async #whileSame<T>(search: () => Promise<T>): Promise<T> {
-    const first: FieldDecision = { mayDecideFields: true };
-    const searchNow = async (decision: FieldDecision) => {
-      await this.#refineAccess(decision);
+    const searchNow = async ({ mayDecideFields }: { mayDecideFields: boolean }) => {
+      await this.#refineAccess(mayDecideFields);
       return await search();
     };
-    return await judgedAgain(first, searchNow, async () => {
-      const isDecided = this.#areFieldsDecided || this.#isNarrowed;
-      if (!isDecided || this.#access.isEmpty || (await this.#rights.areSame())) return undefined;
+    return await judgedAgain({ mayDecideFields: true }, searchNow, async () => {
+      const { showsFields, candidates } = this.#rights.found;
+      if (!showsFields && !candidates) return undefined;
+      if (this.#access.isEmpty || (await this.#rights.areSame())) return undefined;
       return { mayDecideFields: false };
     });
   }
@@ -191,9 +183,13 @@ export class Search {
   async #scan(options: PageOptions): Promise<Scan> {
     if (this.#access.isEmpty) return { hits: [], end: undefined };
     const { order } = this.#options;
+    const { start } = options;
     const mayBeHidden = this.#access.mayHideFields && sortFields(order).length > 0;
     if (mayBeHidden) return await this.#scanSorted(options);
-    return await this.#gather(scanRange(order, this.#storeFilter(), options.start), options);
+    // Paging back, nearest first.
+    const nearest: Order = { keys: order.keys, reversed: start?.back === true };
+    const range = { filter: this.#storeFilter(), order: nearest, from: start?.place };
+    return await this.#gather(range, options);
   }
 
   /** The objects that the query matches, with their places. */
@@ -202,10 +198,7 @@ export class Search {
     return await this.#matches(await this.#authorize(objects));
   }
 
-  /**
-   * The places of objects as their reader sees them. Invisible objects sort as if they had no
-   * value.
-   */
+  /** The places that their reader sees. Invisible objects sort as if they had no value. */
   async placesOf(objects: readonly StoredObject[]): Promise<SortPosition[]> {
     const { order } = this.#options;
     if (!this.#mayHideFields) return objects.map((object) => sortPositionOf(object, order));
@@ -232,34 +225,31 @@ export class Search {
     return (start?.back ? -1 : 1) * compareSortPositions(this.#options.order, a, b);
   }
 
-  /** Adjusts the scope to the objects that the read rule looks at, and to mistyped stored values. */
-  async #refineAccess(decision?: FieldDecision): Promise<void> {
+  /**
+   * Adjusts the scope to the objects that the read rule looks at, and to mistyped stored values.
+   * `mayDecideFields`: what lookups find now may decide that the fields of the query are visible.
+   */
+  async #refineAccess(mayDecideFields = this.#rights.found.showsFields): Promise<void> {
     // The same as before, because the store caches by filter object.
-    const isDecidable = decision?.mayDecideFields ?? this.#areFieldsDecided;
-    const isSameDecision = isDecidable || !this.#areFieldsDecided;
+    const isSameDecision = mayDecideFields || !this.#rights.found.showsFields;
     if (this.#isRefined && isSameDecision && (await this.#rights.areSame())) return;
     const { model, services, auth } = this.#options;
-    const found = await this.#rights.find({ mayDecideFields: isDecidable });
+    const found = await this.#rights.find(mayDecideFields);
     this.#isRefined = true;
-    this.#areFieldsDecided = found.showsFields;
     const access = accessScopeOf(model, auth, this.#fields, found);
-    const { isAllowed, candidates } = found;
-    this.#access = isAllowed === undefined ? access : decidedScope(access, model, isAllowed);
-    this.#isNarrowed = candidates !== undefined;
-    if (candidates) this.#access = narrowedScope(access, candidates);
-    this.#access = await accessScopeIn(this.#access, model, services.store);
+    this.#access = await accessScopeIn(access, model, services.store);
   }
 
-  /**
-   * The filter for the store: the read rule, and the client's filter unless it might use hidden
-   * fields.
-   */
+  /** The read rule, and the client's filter unless it might use hidden fields. */
   #storeFilter(): RqlExpression | undefined {
     const { rule, mayHideFields } = this.#access;
     if (mayHideFields) return rule;
     // Cached, because the store caches by filter object.
-    if (this.#known?.rule !== rule || !this.#known) {
-      this.#known = { rule, filter: allOf(rule, this.#options.filter) };
+    if (!this.#known || this.#known.rule !== rule) {
+      const { filter: own } = this.#options;
+      const filter: RqlExpression | undefined =
+        rule && own ? { kind: 'and', left: rule, right: own } : (rule ?? own);
+      this.#known = { rule, filter };
     }
     return this.#known.filter;
   }
@@ -402,10 +392,7 @@ export class Search {
     });
   }
 
-  /**
-   * The visible objects, authorized in small batches, so that slow scripts cannot exceed the time
-   * budget.
-   */
+  /** The visible objects. In small batches, so that slow scripts cannot exceed the time budget. */
   async #authorize(objects: readonly StoredObject[]): Promise<VisibleObject[]> {
     const { auth, model, services } = this.#options;
     await this.#settled();
@@ -459,7 +446,7 @@ export class Search {
 
   /** Also of fields that may have been hidden since the store filtered by them. */
   get #mayHideFields(): boolean {
-    return this.#access.mayHideFields || this.#areFieldsDecided;
+    return this.#access.mayHideFields || this.#rights.found.showsFields;
   }
 
   async #matching(visible: readonly VisibleObject[]): Promise<Hit[]> {
