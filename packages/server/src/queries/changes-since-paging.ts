@@ -5,6 +5,7 @@ import {
   type JsonValue,
   ownMember,
   setMember,
+  topField,
 } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { estimateChangeBytes } from '../objects/estimate-bytes.js';
@@ -12,7 +13,6 @@ import { sortFields } from '../store/order.js';
 import type { Store } from '../store/store.js';
 import type { Order, Scope } from '../store/store-reads.js';
 import type { Change, Pos, StoredObject } from '../store/stored-object.js';
-
 import type { QueryTimeBudget } from './query-time-budget.js';
 
 export interface ChangesSincePagingOptions {
@@ -21,10 +21,7 @@ export interface ChangesSincePagingOptions {
   readonly model: Model;
   /** The order of the pages. */
   readonly order: Order;
-  /**
-   * True if the place depends on the whole object, because a script may hide the order's fields
-   * depending on any other field.
-   */
+  /** A script may hide the order's fields depending on any other field. */
   readonly whole?: boolean | undefined;
   /** The store's position when paging began. */
   readonly since: Pos;
@@ -37,11 +34,11 @@ export interface ChangesSincePagingOptions {
 /** An object changed since paging began, with the changes needed to restore its earlier state. */
 interface ChangedObject {
   /** `undefined` until its last change is read. */
-  readonly object: StoredObject | undefined;
+  object: StoredObject | undefined;
   /** The first change since paging began. */
   readonly first: Change;
   /** By relevant field, the first change since paging began that touched it. */
-  readonly touching: ReadonlyMap<string, Change>;
+  readonly touching: Map<string, Change>;
 }
 
 /** The value of a field; `undefined`: absent. */
@@ -74,8 +71,7 @@ export class ChangesSincePaging {
 
   constructor(options: ChangesSincePagingOptions) {
     this.#options = options;
-    const fields = sortFields(options.order).map((path) => path.split('.')[0] ?? '');
-    this.#fields = [...new Set(fields)];
+    this.#fields = [...new Set(sortFields(options.order).map(topField))];
     this.#through = options.since;
   }
 
@@ -91,12 +87,9 @@ export class ChangesSincePaging {
   async catchUp(): Promise<void> {
     const { store, scope, time, bytes } = this.#options;
     for (;;) {
-      const { entries, through, gone, more } = await store.changes(
-        scope,
-        this.#through,
-        pageSize,
-        time.patience,
-      );
+      const from = this.#through;
+      const page = await store.changes(scope, from, pageSize, time.patience);
+      const { entries, through, gone, more } = page;
       this.#changes += entries.length;
       for (const entry of entries) this.#bytes += estimateChangeBytes(entry);
       if (gone || this.#changes > maxChanges || this.#bytes > bytes) throw fail('position.gone');
@@ -134,16 +127,12 @@ export class ChangesSincePaging {
   }
 
   #note(change: Change, object: StoredObject | undefined): void {
-    const known = this.#changed.get(change.r);
-    const touching = new Map(known?.touching);
+    const known = this.#changed.get(change.r) ?? { object, first: change, touching: new Map() };
+    this.#changed.set(change.r, known);
+    if (object) known.object = object;
     for (const field of this.#touchedBy(change)) {
-      if (!touching.has(field)) touching.set(field, change);
+      if (!known.touching.has(field)) known.touching.set(field, change);
     }
-    this.#changed.set(change.r, {
-      object: object ?? known?.object,
-      first: known?.first ?? change,
-      touching,
-    });
   }
 
   /** The relevant fields of a change. */

@@ -49,10 +49,7 @@ export async function filterOf(
   return await inSlices(bindingRql(tree, query.values, fitValue(model)), platform.clock);
 }
 
-/**
- * Whether a filter may use this path: a field of the model, nested fields of an Object, and any
- * path in Json.
- */
+/** A filter may use fields of the model, nested fields of an Object, and any path in Json. */
 export function isKnownPath(model: Model, path: readonly string[]): boolean {
   const [first, ...rest] = path;
   if (first === '_r' || first === '_rev') return rest.length === 0;

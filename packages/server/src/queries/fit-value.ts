@@ -53,9 +53,7 @@ function* fitSystemMember(comparison: Compared): BindSteps<Fitted> {
 /** List elements per step. */
 const elementsPerStep = 100;
 
-/**
- * Converts the value, or each element of a list operand. Returns the same list if nothing changes.
- */
+/** Converts the value, or each element of a list: the same list if nothing changes. */
 function* fitEach(
   { operator, value }: Compared,
   fit: (value: JsonValue) => Fitted,

@@ -102,10 +102,7 @@ export class QueryLimiter {
     return Math.ceil(this.#times.owe(owner, 0));
   }
 
-  /**
-   * Resolves in a turn of the event loop of its own: several large responses encoded in one turn
-   * would block all other work.
-   */
+  /** In a turn of its own: several large responses encoded in one would block all other work. */
   exclusiveTurn(): Promise<void> {
     this.#lastTurn = this.#lastTurn.then(() => nextTurn());
     return this.#lastTurn;

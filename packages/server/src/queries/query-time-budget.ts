@@ -16,15 +16,13 @@ export interface QueryTimeServices {
  * the first read, and pauses while a read waits for those of others (rule LIM13).
  */
 export class QueryTimeBudget {
-  readonly #platform: Pick<Platform, 'clock'>;
-  readonly #limit: number;
+  readonly #services: QueryTimeServices;
   readonly #requester: ReadRequester;
   #startedAt: number | undefined;
 
   constructor(services: QueryTimeServices, owner: string) {
-    this.#platform = services.platform;
-    this.#limit = services.limits.queryTime;
     const { queryLimiter } = services;
+    this.#services = services;
     this.#requester = { owner, waited: 0, spend: (time) => queryLimiter?.spend(owner, time) };
   }
 
@@ -35,10 +33,11 @@ export class QueryTimeBudget {
 
   /** Milliseconds. Throws `QueryTimeout` if none are left. */
   get left(): number {
-    const now = this.#platform.clock.monotonic();
+    const { platform, limits } = this.#services;
+    const now = platform.clock.monotonic();
     this.#startedAt ??= now;
-    const left = this.#limit - (now - this.#startedAt - this.#requester.waited);
-    if (left <= 0) throw new QueryTimeout(`the query took longer than ${this.#limit} ms`);
+    const left = limits.queryTime - (now - this.#startedAt - this.#requester.waited);
+    if (left <= 0) throw new QueryTimeout(`the query took longer than ${limits.queryTime} ms`);
     return left;
   }
 

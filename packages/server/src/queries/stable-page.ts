@@ -1,6 +1,5 @@
 import type { StoredObject } from '../store/stored-object.js';
 import type { ChangesSincePaging } from './changes-since-paging.js';
-import type { PageStart } from './page-tokenizer.js';
 import type { Hit, PageOptions, Search } from './search.js';
 
 /**
@@ -42,18 +41,11 @@ async function nearestFirst(
     const page = all.slice(skip, skip + limit);
     if (page.length > 0 || !end) return page;
     skip -= all.length;
-    start = { place: end, back: isBack(start) };
+    start = { place: end, back: start?.back === true };
   }
 }
 
-function isBack(start: PageStart | undefined): boolean {
-  return start?.back === true;
-}
-
-/**
- * The matching objects changed since paging began, with their earlier places as the reader saw
- * them.
- */
+/** The matching objects changed since, with their earlier places as the reader saw them. */
 export async function placedAsOfStart(
   search: Search,
   changesSince: ChangesSincePaging,
