@@ -78,10 +78,7 @@ export class AccountRecords {
     });
   }
 
-  /**
-   * Creates an account; the hash of its password is made only once everything before it is
-   * validated.
-   */
+  /** The hash of its password is made only once everything before it is validated. */
   createRequest(account: Omit<Account, 'password'>, hash: () => Promise<string>): WriteRequest {
     let password = '';
     const request = this.#records.request(accountR(account.uid), () =>

@@ -155,9 +155,7 @@ export class Accounts {
     return { authType, accessToken: await mintToken(this.#deps, account) };
   }
 
-  /**
-   * Rule MAIL1: does the same for every address. The owner is looked up when the email is written.
-   */
+  /** Rule MAIL1: the same for every address. The owner is looked up when the email is written. */
   async requestReset(body: JsonObject): Promise<object> {
     const email = textMember(body, 'email');
     const { jobs } = this.#deps;

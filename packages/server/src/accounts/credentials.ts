@@ -38,10 +38,7 @@ export function readLogin(body: JsonObject): LoginRequest {
   return { email: parseEmail(email), password: textMember(body, 'password') };
 }
 
-/**
- * Content of a change of the password. Throws 400 where a member is no text, 409 where the new
- * password is not acceptable.
- */
+/** Throws 400 where a member is no text, 409 where the new password is not acceptable. */
 export function readChange(body: JsonObject): { old: string; password: string } {
   return { old: textMember(body, 'oldPassword'), password: newPassword(body) };
 }

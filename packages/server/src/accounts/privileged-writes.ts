@@ -17,10 +17,7 @@ import { type Identity, identityR, identityRecord, isOfLogin, readIdentity } fro
 
 /** What the app may do that no user may. */
 export interface PrivilegedWrites {
-  /**
-   * Creates a user's object from `data` (rule AUT8). Resolves with its R; rejects as a create is
-   * refused.
-   */
+  /** Creates a user's object (rule AUT8). Resolves with its R; rejects as a create is refused. */
   createUser(data: JsonObject): Promise<string>;
   /**
    * Creates the object of this uid from `data`, unless it exists. Resolves with its R; rejects with
@@ -91,10 +88,7 @@ function unlessThere(r: string): (error: unknown) => string {
 /** The app itself, as hooks see it and as the author of its changes. */
 const appAuth: Auth = { uid: '_app', authType: 'app' };
 
-/**
- * Fields, references and on-validate.js are checked as for every create, but no access rule
- * applies.
- */
+/** All is checked as for every create, but no access rule applies. */
 async function createUser(
   { services }: PrivilegedWritesOptions,
   r: string,

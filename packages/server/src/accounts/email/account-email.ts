@@ -19,9 +19,6 @@ export type EmailKind = (typeof emailKinds)[number];
 
 /** Sends emails. */
 export interface EmailTransport {
-  /**
-   * Resolves when the email is handed over. Rejects with a `PermanentFailure` where it can never be
-   * sent.
-   */
+  /** Resolves when handed over. Rejects with a `PermanentFailure` where it can never be sent. */
   send(email: AccountEmail): Promise<void>;
 }

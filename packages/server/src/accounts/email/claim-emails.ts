@@ -10,10 +10,7 @@ const page = 1000;
 /** Milliseconds that reading a page may take. */
 const timeout = 60_000;
 
-/**
- * Stored among the addresses, under an id that none of them has: all accounts of this database are
- * migrated.
- */
+/** Under an id that no address has: all accounts of this database are migrated. */
 const doneR = emailR('claimed-2');
 
 /**

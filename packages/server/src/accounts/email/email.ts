@@ -3,10 +3,7 @@ import { domainToASCII } from 'node:url';
 
 /** The email address of an account. */
 export interface Email {
-  /**
-   * As given: where emails are sent. Without surrounding blanks and a trailing dot; full-width
-   * letters become plain ones.
-   */
+  /** Where emails are sent: as given, without blanks around and a trailing dot, in plain width. */
   readonly text: string;
   /** The canonical spelling of the address: what rules see and accounts compare. */
   readonly canonical: string;
@@ -43,10 +40,7 @@ export function canonicalEmail(text: string): string {
   return parseEmail(text)?.canonical ?? text;
 }
 
-/**
- * The domain as in DNS, whatever script, case or width it is written in. An invalid domain is
- * compared as it is.
- */
+/** As in DNS, whatever script, case or width it has. An invalid domain is compared as it is. */
 function asciiDomain(domain: string): string {
   // Percent escapes are valid in URLs only.
   const ascii = domain.includes('%') ? '' : domainToASCII(domain.toLowerCase());
