@@ -6,6 +6,12 @@ import { collectionNamesOf } from '../reload/model-change.js';
 import type { LookupIndex } from './lookup-index.js';
 import type { RightsSuspension } from './rights-suspension.js';
 
+interface LookupWatchDeps {
+  readonly sessions: LiveSessions;
+  readonly suspension: RightsSuspension;
+  readonly index: LookupIndex;
+}
+
 /**
  * Rule LKP4: when an object changes that the rights of subscriptions depend on, they are authorized again before
  * anything that was committed after it is pushed to them. Call `receive` with what was committed before any of it is
@@ -13,24 +19,13 @@ import type { RightsSuspension } from './rights-suspension.js';
  */
 export class LookupWatch {
   readonly #context: LiveContext;
-  readonly #sessions: LiveSessions;
-  readonly #suspension: RightsSuspension;
-  readonly #index: LookupIndex;
+  readonly #deps: LookupWatchDeps;
   /** Every change up to here was received. */
   #through: Pos | undefined;
 
-  constructor(
-    context: LiveContext,
-    deps: {
-      sessions: LiveSessions;
-      suspension: RightsSuspension;
-      index: LookupIndex;
-    },
-  ) {
+  constructor(context: LiveContext, deps: LookupWatchDeps) {
     this.#context = context;
-    this.#sessions = deps.sessions;
-    this.#suspension = deps.suspension;
-    this.#index = deps.index;
+    this.#deps = deps;
   }
 
   receive(changes: readonly CommittedChange[]): void {
@@ -42,9 +37,9 @@ export class LookupWatch {
     }
     // What the bus left out may have changed anything.
     if (hasGap) this.#authorizeAll();
-    const { models, holders } = this.#index.affectedBy(changes);
+    const { models, holders } = this.#deps.index.affectedBy(changes);
     for (const model of models) this.#context.rightsClock.advance(model);
-    this.#suspension.authorizeAgain(holders);
+    this.#deps.suspension.authorizeAgain(holders);
   }
 
   /** The store is at this position: if later than what was received, anything may have changed. */
@@ -64,20 +59,20 @@ export class LookupWatch {
    * their own subscriptions were moved to the new models.
    */
   reloaded(collections: ReadonlySet<string>): void {
-    if (collections.size > 0) this.#authorizeAllOf(this.#index.dependents.on(collections));
+    if (collections.size > 0) this.#authorizeAllOf(this.#deps.index.dependents.on(collections));
   }
 
   #authorizeAll(): void {
-    this.#authorizeAllOf(this.#index.dependents.all());
+    this.#authorizeAllOf(this.#deps.index.dependents.all());
   }
 
   #authorizeAllOf(models: ReadonlySet<Model>): void {
     if (models.size === 0) return;
     for (const model of models) this.#context.rightsClock.advance(model);
-    const concerned = [...this.#sessions.subscriptions()].filter((subscription) => {
+    const concerned = [...this.#deps.sessions.subscriptions()].filter((subscription) => {
       const model = modelOf(this.#context, collectionNamesOf(subscription));
       return model !== undefined && models.has(model);
     });
-    this.#suspension.authorizeAgain(concerned);
+    this.#deps.suspension.authorizeAgain(concerned);
   }
 }

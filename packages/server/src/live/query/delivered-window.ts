@@ -68,11 +68,8 @@ export class DeliveredWindow {
     this.#rows = undefined;
     this.#lastRows = undefined;
     const before = () => {
-      return {
-        rows: known ?? rowsBefore(this.#window.shown, windowChange, { r, row }),
-        pos,
-        isExact,
-      };
+      const rows = known ?? rowsBefore(this.#window.shown, windowChange, { r, row });
+      return { rows, pos, isExact };
     };
     return { ...windowChange, before };
   }

@@ -49,27 +49,20 @@ export type WindowSearch = Pick<
 export async function fetchWindow(
   context: LiveContext,
   model: Model,
-  { auth, finder, owner, scope, filter, order, from, isCharged }: WindowSearch,
+  window: WindowSearch,
   limit: number,
   room: WindowRoom = new BoundedWindowRoom(readBytes(context.limits)),
 ): Promise<Hit[]> {
-  const search = new Search({
-    services: { ...context, queryLimiter: isCharged ? context.queryCharge : undefined },
-    owner,
-    auth,
-    finder,
-    model,
-    scope,
-    filter,
-    order,
-  });
+  const { from, isCharged } = window;
+  const queryLimiter = isCharged ? context.queryCharge : undefined;
+  const search = new Search({ ...window, model, services: { ...context, queryLimiter } });
   const found = new Map<string, Hit>();
   let start: PageStart | undefined = from && { place: from, back: false };
   for (;;) {
     // A page ends early only where it has more than there is room for.
     const { hits, end } = await search.scan({ start, skip: 0, limit, bytes: room.left + 1 });
     for (const { object } of hits) room.take(estimateBytes(object.data));
-    for (const hit of await subscribable(context, model, hits, { auth, finder })) {
+    for (const hit of await subscribable(context, model, hits, window)) {
       const { r } = hit.object;
       found.delete(r);
       found.set(r, hit);
@@ -84,11 +77,11 @@ async function subscribable(
   context: LiveContext,
   model: Model,
   hits: readonly Hit[],
-  { auth, finder }: Pick<WindowSearch, 'auth' | 'finder'>,
+  window: WindowSearch,
 ): Promise<readonly Hit[]> {
   if (model.access.subscribe === model.access.read) return hits;
   const sights = await Promise.all(
-    hits.map(({ object }) => viewNow(context, model, object, { auth, finder })),
+    hits.map(({ object }) => viewNow(context, model, object, window)),
   );
   return hits.filter(({ object }, index) => {
     const sight = sights[index];

@@ -75,23 +75,15 @@ const maxBuffered = 64;
  *     live, ahead ──▶ behind       other rights, or another model
  *     behind ⇄ paused,  behind ──▶ live,  any ──▶ ended
  */
-export type QueryState = WaitingState | FollowingState | LaggingState | { readonly name: 'ended' };
-
-export interface WaitingState {
-  readonly name: 'waiting';
-  readonly known: KnownWindow;
-  readonly rewind: Rewind | undefined;
-  readonly follow: WindowDelivery[] | 'difference';
-}
-
-type FollowingState =
-  | { readonly name: 'live' }
-  | { readonly name: 'ahead'; readonly known: KnownWindow };
-
-interface LaggingState {
-  readonly name: 'behind' | 'paused';
-  readonly known: KnownWindow;
-}
+export type QueryState =
+  | {
+      readonly name: 'waiting';
+      readonly known: KnownWindow;
+      readonly rewind: Rewind | undefined;
+      readonly follow: WindowDelivery[] | 'difference';
+    }
+  | { readonly name: 'ahead' | 'behind' | 'paused'; readonly known: KnownWindow }
+  | { readonly name: 'live' | 'ended' };
 
 /** One connection's subscription to a query. */
 export class QuerySubscription {
@@ -126,21 +118,17 @@ export class QuerySubscription {
   constructor(
     session: SubscriptionOwner,
     group: SubscribedGroup,
-    {
-      key,
-      known,
-      newest,
-      holder,
-    }: { key: string; known: KnownWindow; newest: Pos; holder: RowsHolder },
+    joined: { key: string; known: KnownWindow; newest: Pos; holder: RowsHolder },
   ) {
+    const { known } = joined;
     this.session = session;
     this.group = group;
-    this.key = key;
+    this.key = joined.key;
     this.cost = group.traits.cost;
     this.view = group.traits.view;
     this.sentPos = known.pos;
-    this.newestSent = newest;
-    this.#holder = holder;
+    this.newestSent = joined.newest;
+    this.#holder = joined.holder;
     this.#state = { name: 'waiting', known, rewind: undefined, follow: [] };
   }
 

@@ -82,26 +82,21 @@ export interface SubscribedQuery {
   readonly start: () => void;
 }
 
+interface QuerySubscriptionsDeps {
+  readonly registry: SubscriptionRegistry;
+  readonly feed: QueryFeed;
+  readonly resumableWindows: ResumableWindows;
+}
+
 /** Subscriptions to queries: creates them, and resumes them. */
 export class QuerySubscriptions {
   readonly #context: LiveContext;
-  readonly #registry: SubscriptionRegistry;
-  readonly #feed: QueryFeed;
-  readonly #resumableWindows: ResumableWindows;
+  readonly #deps: QuerySubscriptionsDeps;
   readonly #pausedRows: PausedRows;
 
-  constructor(
-    context: LiveContext,
-    deps: {
-      registry: SubscriptionRegistry;
-      feed: QueryFeed;
-      resumableWindows: ResumableWindows;
-    },
-  ) {
+  constructor(context: LiveContext, deps: QuerySubscriptionsDeps) {
     this.#context = context;
-    this.#registry = deps.registry;
-    this.#feed = deps.feed;
-    this.#resumableWindows = deps.resumableWindows;
+    this.#deps = deps;
     this.#pausedRows = new PausedRows(context.limits.queryRows, deps.registry);
   }
 
@@ -130,15 +125,17 @@ export class QuerySubscriptions {
       session.pushTarget,
     );
     const { view } = traits;
+    const { registry } = this.#deps;
     const since = this.#sinceOf(request, view);
     this.#context.budget.assertWindowCost(cost);
     // What it took would count for nobody.
-    if (session.dropped) return { subscription: '', view, hits: [], pos: 0, start: () => {} };
+    const nothing = { subscription: '', view, hits: [], pos: 0, start: () => {} };
+    if (session.dropped) return nothing;
     const { subscription, joined } = await this.#join(session, traits, { model, key: request.key });
     const { hits, pos } = joined;
-    if (!subscription) return { subscription: '', view, hits: [], pos, start: () => {} };
+    if (!subscription) return { ...nothing, pos };
     if (this.#hasOtherRights(session, traits, model)) {
-      this.#registry.end(subscription);
+      registry.end(subscription);
       if (attempts === 1) throw unavailable();
       return await this.subscribe(session, request, attempts - 1);
     }
@@ -147,7 +144,7 @@ export class QuerySubscriptions {
         request.resumeState ?? (since && this.#resumeStateAt(subscription, since));
       if (since !== undefined) await this.#rewind(subscription, model, since, resumeState);
     } catch (error) {
-      this.#registry.end(subscription);
+      registry.end(subscription);
       throw error;
     }
     return {
@@ -155,7 +152,7 @@ export class QuerySubscriptions {
       view,
       hits,
       pos,
-      start: () => this.#registry.start(subscription, () => subscription.group.start(subscription)),
+      start: () => registry.start(subscription, () => subscription.group.start(subscription)),
     };
   }
 
@@ -187,7 +184,7 @@ export class QuerySubscriptions {
     traits: QueryGroupTraits,
     { model, key }: { model: Model; key: string | undefined },
   ): Promise<{ subscription: QuerySubscription | undefined; joined: WindowSnapshot }> {
-    const reservation = this.#registry.reserveQuery(session, traits.cost);
+    const reservation = this.#deps.registry.reserveQuery(session, traits.cost);
     return new Promise((resolve, reject) => {
       const failed = (error: unknown) => {
         reservation.release();
@@ -204,7 +201,7 @@ export class QuerySubscriptions {
         }
       };
       try {
-        const group = this.#feed.group(traits, model, session.usage);
+        const group = this.#deps.feed.group(traits, model, session.usage);
         group.join({
           session,
           resolve: (found) => joined(group, found),
@@ -286,7 +283,7 @@ export class QuerySubscriptions {
     { group: { traits } }: QuerySubscription,
     { pos }: Position,
   ): QueryResumeState | undefined {
-    const known = this.#resumableWindows.find({ key: traits.key, pos });
+    const known = this.#deps.resumableWindows.find({ key: traits.key, pos });
     return known && { auth: traits.auth, sentPos: pos, newestSent: pos, known, isExact: true };
   }
 }

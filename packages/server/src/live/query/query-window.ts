@@ -100,8 +100,12 @@ export class QueryWindow {
 
   /** For a row that can be put: it is dropped after the last known row of an incomplete result. */
   put(row: Row): WindowChange {
-    const inPlace = this.#replace(row);
-    if (inPlace) return inPlace;
+    const unmoved = this.#indexOfUnmoved(row);
+    if (unmoved !== undefined) {
+      this.#rows[unmoved] = row;
+      this.#byR.set(row.r, row);
+      return unmoved < this.limit ? noMove : noChange;
+    }
     const before = this.#takeOut(row.r);
     const after = this.#search(row.place) ?? this.#rows.length;
     const isKnown = after < this.#rows.length || this.#complete;
@@ -122,14 +126,6 @@ export class QueryWindow {
   }
 
   /** The usual change does not move its row; `undefined` if it may have to be moved or dropped. */
-  #replace(row: Row): WindowChange | undefined {
-    const index = this.#indexOfUnmoved(row);
-    if (index === undefined) return undefined;
-    this.#rows[index] = row;
-    this.#byR.set(row.r, row);
-    return index < this.limit ? noMove : noChange;
-  }
-
   #indexOfUnmoved(row: Row): number | undefined {
     const known = this.#byR.get(row.r);
     if (!known || compareShortPositions(this.#order, known.place, row.place) !== 0) {

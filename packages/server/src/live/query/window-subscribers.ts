@@ -186,10 +186,7 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
   }
 
   /** Pauses it if there is something to push, and its output buffer is full. */
-  #isPaused(
-    subscription: QuerySubscription,
-    { frames, from, at }: Pick<WindowDelivery, 'frames' | 'from' | 'at'>,
-  ): boolean {
+  #isPaused(subscription: QuerySubscription, { frames, from, at }: WindowDelivery): boolean {
     if (frames.length === 0 || !subscription.session.pushTarget.congested) return false;
     const { state } = subscription;
     // A subscriber that is ahead has newer rows of its own.

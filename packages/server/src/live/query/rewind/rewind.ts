@@ -72,11 +72,11 @@ export async function rewindTo(
   model: Model,
   options: RewindOptions,
 ): Promise<Rewind> {
-  const room = new RewindRoom(readBytes(context.limits), options.session.pushTarget);
+  const rewinding = new Rewinding(context, model, options);
   try {
-    return await new Rewinding(context, model, { ...options, room }).run();
+    return await rewinding.run();
   } finally {
-    await room.rateWait;
+    await rewinding.room.rateWait;
   }
 }
 
@@ -84,15 +84,15 @@ class Rewinding {
   readonly #context: LiveContext;
   readonly #model: Model;
   readonly #options: RewindOptions;
-  readonly #room: RewindRoom;
+  readonly room: RewindRoom;
   readonly #pace: RewindPace;
   readonly #reads: FairHistoryReader;
 
-  constructor(context: LiveContext, model: Model, options: RewindOptions & { room: RewindRoom }) {
+  constructor(context: LiveContext, model: Model, options: RewindOptions) {
     this.#context = context;
     this.#model = model;
     this.#options = options;
-    this.#room = options.room;
+    this.room = new RewindRoom(readBytes(context.limits), options.session.pushTarget);
     this.#pace = new RewindPace(context, options.session);
     this.#reads = new FairHistoryReader(context, options.traits.owner);
   }
@@ -101,7 +101,7 @@ class Rewinding {
     const { traits, since, resumeState } = this.#options;
     const missed = await this.#changesSince(since);
     const { changes, through } = missed;
-    this.#room.charge(changes.length * traits.cost.work * comparisonBytes);
+    this.room.charge(changes.length * traits.cost.work * comparisonBytes);
     const window = new QueryWindow(traits);
     const { unchanged, past } = await this.#objectsThen(window.capacity, missed);
     const parts = { traits, window, past, pace: this.#pace };
@@ -126,7 +126,7 @@ class Rewinding {
     for (;;) {
       const limit = capacity + past.size + spare;
       const hits = await readWithRetry(this.#context.platform, () =>
-        fetchWindow(this.#context, this.#model, traits, limit, this.#room),
+        fetchWindow(this.#context, this.#model, traits, limit, this.room),
       );
       // Objects that changed during the search have to be rebuilt, too.
       const meanwhile = await this.#changesSince(missed.through);
@@ -148,7 +148,7 @@ class Rewinding {
       if (page.gone) throw fail('position.gone');
       for (const entry of page.entries) {
         const { pos, change, object } = entry;
-        this.#room.take(estimateChangeBytes(entry));
+        this.room.take(estimateChangeBytes(entry));
         if (change.modelVersion !== this.#model.version) throw fail('position.gone');
         changes.push({ pos, change });
         if (object) now.set(change.r, object);
@@ -182,9 +182,9 @@ class Rewinding {
   }
 
   async #dataAt(r: string, rev: number): Promise<JsonObject | undefined> {
-    const charge = (bytes: number) => this.#room.charge(bytes);
+    const charge = (bytes: number) => this.room.charge(bytes);
     const data = await dataAtRevision(this.#reads, this.#model, r, rev, charge);
-    this.#room.take(estimateBytes(data));
+    this.room.take(estimateBytes(data));
     return data;
   }
 }
