@@ -13,17 +13,14 @@ export interface SignupRequest {
 /** Throws 409 `validation.failed` with what is wrong with either. */
 export function readSignup(body: JsonObject): SignupRequest {
   const { email: givenEmail, password: givenPassword, ...rest } = body;
-  const email = typeof givenEmail === 'string' ? parseEmail(givenEmail) : undefined;
-  const password = typeof givenPassword === 'string' ? givenPassword : undefined;
   keepRounded(body, rest);
+  const email = typeof givenEmail === 'string' ? parseEmail(givenEmail) : undefined;
+  const problem = newPasswordProblem(givenPassword);
   const errors: FieldErrors = {};
   if (!email) errors.email = [textProblem(givenEmail) ?? 'email.invalid'];
-  const wrong = textProblem(givenPassword) ?? passwordProblem(password ?? '');
-  if (wrong !== undefined) errors.password = [wrong];
-  if (!email || password === undefined || wrong !== undefined) {
-    throw fail('validation.failed', errors);
-  }
-  return { email, password, rest };
+  if (problem !== undefined) errors.password = [problem];
+  if (!email || problem !== undefined) throw fail('validation.failed', errors);
+  return { email, password: String(givenPassword), rest };
 }
 
 /** Content of a login. `email` is `undefined` where no account can have it. */
@@ -49,9 +46,13 @@ export function readReset(body: JsonObject): { token: string; password: string }
 }
 
 function newPassword({ password }: JsonObject): string {
-  const problem = textProblem(password) ?? passwordProblem(String(password));
+  const problem = newPasswordProblem(password);
   if (problem !== undefined) throw fail('validation.failed', { password: [problem] });
   return String(password);
+}
+
+function newPasswordProblem(given: unknown): string | undefined {
+  return textProblem(given) ?? passwordProblem(String(given));
 }
 
 /** Throws 400 where the member is no text. */
