@@ -3,7 +3,7 @@ import type { Log } from '../../platform/log.js';
 import { Fifo } from '../../platform/scheduling/fifo.js';
 import type { CommittedChange, Pos } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
-import { fieldsAtOnce } from './index/field-tree.js';
+import { fieldsAtOnce } from './index/query-index.js';
 import type { QueryGroup } from './query-group.js';
 
 /** A change, or a gap, at a position. */
@@ -25,6 +25,9 @@ interface DispatchTarget {
   /** Whether the group still exists and is not retired. */
   readonly isActive: (group: QueryGroup) => boolean;
 }
+
+/** See `affectedGroups`. */
+type Groups = Iterator<QueryGroup | undefined>;
 
 /** Queued events; beyond this they are replaced by a read of the store. */
 const maxQueued = 4096;
@@ -67,15 +70,12 @@ export class ChangeDispatcher {
     return { pos: Math.max(pos, last), change: undefined };
   }
 
-  #groupsOf(event: FeedEvent): Iterator<QueryGroup | undefined> {
+  #groupsOf(event: FeedEvent): Groups {
     return this.#target.affectedGroups(event)[Symbol.iterator]();
   }
 
   /** The remaining groups when the slice is over; `undefined` when done. */
-  #dispatchTo(
-    event: FeedEvent,
-    groups: Iterator<QueryGroup | undefined>,
-  ): Iterator<QueryGroup | undefined> | undefined {
+  #dispatchTo(event: FeedEvent, groups: Groups): Groups | undefined {
     let bytes: number | undefined;
     for (let next = groups.next(); !next.done; next = groups.next()) {
       const group = next.value;
@@ -97,15 +97,12 @@ export class ChangeDispatcher {
     return undefined;
   }
 
-  async #dispatchRest(
-    first: FeedEvent,
-    remaining: Iterator<QueryGroup | undefined>,
-  ): Promise<void> {
+  async #dispatchRest(first: FeedEvent, remaining: Groups): Promise<void> {
     const { slice, inFlight, log } = this.#context;
     this.#isYielding = true;
     inFlight.begin();
     let event: FeedEvent | undefined = first;
-    let groups: Iterator<QueryGroup | undefined> | undefined = remaining;
+    let groups: Groups | undefined = remaining;
     let missed: FeedEvent | undefined;
     try {
       while (event) {

@@ -1,63 +1,23 @@
 import { type JsonObject, type JsonValue, ownMember } from '@really/protocol';
 import { FieldTerms } from './field-terms.js';
-import { type FilterTerm, isScalar } from './filter-terms.js';
-
-/** Fields that are looked at in one step. */
-export const fieldsAtOnce = 64;
+import { isScalar } from './filter-terms.js';
 
 /** Beyond this many fields a node has children. */
 const mostFields = 16;
 
 /**
- * The terms of all fields, by the steps of their paths: below a member that an object does not have,
+ * The terms of fields whose paths begin alike, in a tree: below a member that an object does not have,
  * nothing is looked at. There may be thousands of fields in a Json field.
  */
 export class FieldTree<T> {
-  readonly #root = new FieldNode<T>(0);
-
-  get isEmpty(): boolean {
-    return this.#root.isEmpty;
-  }
-
-  add(entry: T, term: FilterTerm): void {
-    this.#root.termsOf(term.field.split('.')).add(entry, term);
-  }
-
-  delete(entry: T, term: FilterTerm): void {
-    this.#root.delete(term.field.split('.'), (terms) => terms.delete(entry, term));
-  }
-
-  /**
-   * Adds the entries with a term that the data satisfies. Yields after each `fieldsAtOnce` fields;
-   * `undefined` if there are so few that it is done.
-   */
-  find(data: JsonObject, found: Set<T>): Iterable<undefined> | undefined {
-    if (!this.#root.isLeaf) return this.#findInSteps(data, found);
-    this.#root.findHere(data, found);
-    return undefined;
-  }
-
-  *#findInSteps(data: JsonObject, found: Set<T>): Iterable<undefined> {
-    let visited = 0;
-    for (const more of this.#root.find(data, found)) {
-      visited += more;
-      if (visited < fieldsAtOnce) continue;
-      visited = 0;
-      yield undefined;
-    }
-  }
-}
-
-/** The fields whose paths begin alike. */
-class FieldNode<T> {
   /** Steps of the path to here. */
   readonly #depth: number;
   /** By the path as text. With children: at most the field that is here. */
   readonly #fields = new Map<string, FieldTerms<T>>();
   /** By the next step. */
-  #children: Map<string, FieldNode<T>> | undefined;
+  #children: Map<string, FieldTree<T>> | undefined;
 
-  constructor(depth: number) {
+  constructor(depth = 0) {
     this.#depth = depth;
   }
 
@@ -117,10 +77,10 @@ class FieldNode<T> {
   }
 
   /** The node for the field of this path: this one, or one below. */
-  #nodeFor(path: readonly string[]): FieldNode<T> {
+  #nodeFor(path: readonly string[]): FieldTree<T> {
     const step = path[this.#depth];
     if (!this.#children || step === undefined) return this;
-    const child = this.#children.get(step) ?? new FieldNode<T>(this.#depth + 1);
+    const child = this.#children.get(step) ?? new FieldTree<T>(this.#depth + 1);
     this.#children.set(step, child);
     return child.#nodeFor(path);
   }

@@ -1,6 +1,9 @@
 import type { JsonObject, RqlExpression } from '@really/protocol';
 import { FieldTree } from './field-tree.js';
-import { filterTermsOf } from './filter-terms.js';
+import { type FilterTerm, filterTermsOf } from './filter-terms.js';
+
+/** Fields that are looked at in one step. */
+export const fieldsAtOnce = 64;
 
 /**
  * Finds the filters that an object may match, without evaluating the others. Each is indexed by its
@@ -14,14 +17,15 @@ export class QueryIndex<T> {
   add(entry: T, filters: readonly (RqlExpression | undefined)[]): void {
     const terms = filterTermsOf(filters);
     if (!terms) this.#unindexed.add(entry);
-    for (const term of terms ?? []) this.#fields.add(entry, term);
+    for (const term of terms ?? []) this.#fields.termsOf(pathOf(term)).add(entry, term);
   }
 
   /** `filters`: those that it was added with. */
   delete(entry: T, filters: readonly (RqlExpression | undefined)[]): void {
     const terms = filterTermsOf(filters);
     if (!terms) this.#unindexed.delete(entry);
-    for (const term of terms ?? []) this.#fields.delete(entry, term);
+    for (const term of terms ?? [])
+      this.#fields.delete(pathOf(term), (ofField) => ofField.delete(entry, term));
   }
 
   get isEmpty(): boolean {
@@ -34,15 +38,26 @@ export class QueryIndex<T> {
    * looked at `fieldsAtOnce` fields, of which there may be very many, too.
    */
   candidates(data: JsonObject, others: Iterable<T> = []): Iterable<T | undefined> {
+    if (!this.#fields.isLeaf || this.#unindexed.size > 0) return this.#inSteps(data, others);
     const found = new Set(others);
-    const steps = this.#fields.find(data, found);
-    if (!steps && this.#unindexed.size === 0) return found;
-    return this.#inSteps(steps ?? [], found);
+    this.#fields.findHere(data, found);
+    return found;
   }
 
-  *#inSteps(steps: Iterable<undefined>, found: ReadonlySet<T>): Iterable<T | undefined> {
-    yield* steps;
+  *#inSteps(data: JsonObject, others: Iterable<T>): Iterable<T | undefined> {
+    const found = new Set(others);
+    let visited = 0;
+    for (const more of this.#fields.find(data, found)) {
+      visited += more;
+      if (visited < fieldsAtOnce) continue;
+      visited = 0;
+      yield undefined;
+    }
     yield* found;
     for (const entry of this.#unindexed) if (!found.has(entry)) yield entry;
   }
+}
+
+function pathOf({ field }: FilterTerm): string[] {
+  return field.split('.');
 }
