@@ -1,22 +1,31 @@
 import { fail } from '@really/protocol';
 import { unavailable } from '../../../objects/unavailable.js';
+import { readBytes } from '../../../platform/limits.js';
 import type { LiveContext } from '../../live-context.js';
-import type { PushTarget } from '../../push-target.js';
 import type { SubscriptionOwner } from '../../registry/subscription-owner.js';
 
-/** Lets others have their turn while a rewind works. */
-export class RewindPace {
+/**
+ * A rewind lets others have their turn, and what it reads is limited and charged to whom it is for
+ * (rules LIM14, LIM44).
+ */
+export class RewindLimits {
   readonly #slice: LiveContext['slice'];
   readonly #session: Pick<SubscriptionOwner, 'pushTarget' | 'dropped'>;
+  /** Approximate bytes that may still be read. */
+  left: number;
+  /** Resolves when the target may read on. */
+  rateWait: Promise<void> | undefined;
 
   constructor(
-    { slice }: Pick<LiveContext, 'slice'>,
+    { slice, limits }: Pick<LiveContext, 'slice' | 'limits'>,
     session: Pick<SubscriptionOwner, 'pushTarget' | 'dropped'>,
   ) {
     this.#slice = slice;
     this.#session = session;
+    this.left = readBytes(limits);
   }
 
+  /** Whether it is time to rest. */
   get isOver(): boolean {
     return this.#slice.isOver;
   }
@@ -26,37 +35,15 @@ export class RewindPace {
     await this.#slice.rest(this.#session.pushTarget.address);
     if (this.#session.dropped) throw unavailable();
   }
-}
-
-/** What a rewind reads: it is limited, and charged to whom it is for (rules LIM14, LIM44). */
-export class RewindRoom {
-  readonly #target: Pick<PushTarget, 'charge'>;
-  #left: number;
-  #rateWait: Promise<void> | undefined;
-
-  /** `bytes`: approximately as many. */
-  constructor(bytes: number, target: Pick<PushTarget, 'charge'>) {
-    this.#left = bytes;
-    this.#target = target;
-  }
-
-  get left(): number {
-    return this.#left;
-  }
-
-  /** Resolves when the target may read on. */
-  get rateWait(): Promise<void> | undefined {
-    return this.#rateWait;
-  }
 
   /** Of one change or object. Throws 410 `position.gone` where it is more than is left. */
   take(bytes: number): void {
     this.charge(bytes);
-    this.#left -= bytes;
-    if (this.#left < 0) throw fail('position.gone');
+    this.left -= bytes;
+    if (this.left < 0) throw fail('position.gone');
   }
 
   charge(bytes: number): void {
-    this.#rateWait = this.#target.charge?.(bytes) ?? this.#rateWait;
+    this.rateWait = this.#session.pushTarget.charge?.(bytes) ?? this.rateWait;
   }
 }

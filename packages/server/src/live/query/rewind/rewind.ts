@@ -2,7 +2,6 @@ import { fail, type JsonObject, setMember } from '@really/protocol';
 import type { Model } from '../../../model/model.js';
 import { hidesNothing } from '../../../model/view/view.js';
 import { estimateBytes, estimateChangeBytes } from '../../../objects/estimate-bytes.js';
-import { readBytes } from '../../../platform/limits.js';
 import type { Hit } from '../../../queries/search.js';
 import type { Pos, StoredObject } from '../../../store/stored-object.js';
 import { FairHistoryReader } from '../../catch-up/fair-history-reader.js';
@@ -13,7 +12,7 @@ import type { SubscriptionOwner } from '../../registry/subscription-owner.js';
 import { fetchWindow } from '../fetch-window.js';
 import type { QueryGroupTraits } from '../query-group-traits.js';
 import { QueryWindow, type Row } from '../query-window.js';
-import { RewindPace, RewindRoom } from './rewind-limits.js';
+import { RewindLimits } from './rewind-limits.js';
 import {
   type PastObject,
   type ReplayedChange,
@@ -76,7 +75,7 @@ export async function rewindTo(
   try {
     return await rewinding.run();
   } finally {
-    await rewinding.room.rateWait;
+    await rewinding.limits.rateWait;
   }
 }
 
@@ -84,16 +83,14 @@ class Rewinding {
   readonly #context: LiveContext;
   readonly #model: Model;
   readonly #options: RewindOptions;
-  readonly room: RewindRoom;
-  readonly #pace: RewindPace;
+  readonly limits: RewindLimits;
   readonly #reads: FairHistoryReader;
 
   constructor(context: LiveContext, model: Model, options: RewindOptions) {
     this.#context = context;
     this.#model = model;
     this.#options = options;
-    this.room = new RewindRoom(readBytes(context.limits), options.session.pushTarget);
-    this.#pace = new RewindPace(context, options.session);
+    this.limits = new RewindLimits(context, options.session);
     this.#reads = new FairHistoryReader(context, options.traits.owner);
   }
 
@@ -101,10 +98,10 @@ class Rewinding {
     const { traits, since, resumeState } = this.#options;
     const missed = await this.#changesSince(since);
     const { changes, through } = missed;
-    this.room.charge(changes.length * traits.cost.work * comparisonBytes);
+    this.limits.charge(changes.length * traits.cost.work * comparisonBytes);
     const window = new QueryWindow(traits);
     const { unchanged, past } = await this.#objectsThen(window.capacity, missed);
-    const parts = { traits, window, past, pace: this.#pace };
+    const parts = { traits, window, past, limits: this.limits };
     const replay = new WindowReplay(this.#context, this.#model, parts);
     await replay.fill(unchanged);
     const { shown } = window;
@@ -126,7 +123,7 @@ class Rewinding {
     for (;;) {
       const limit = capacity + past.size + spare;
       const hits = await readWithRetry(this.#context.platform, () =>
-        fetchWindow(this.#context, this.#model, traits, limit, this.room),
+        fetchWindow(this.#context, this.#model, traits, limit, this.limits),
       );
       // Objects that changed during the search have to be rebuilt, too.
       const meanwhile = await this.#changesSince(missed.through);
@@ -148,7 +145,7 @@ class Rewinding {
       if (page.gone) throw fail('position.gone');
       for (const entry of page.entries) {
         const { pos, change, object } = entry;
-        this.room.take(estimateChangeBytes(entry));
+        this.limits.take(estimateChangeBytes(entry));
         if (change.modelVersion !== this.#model.version) throw fail('position.gone');
         changes.push({ pos, change });
         if (object) now.set(change.r, object);
@@ -168,7 +165,7 @@ class Rewinding {
     const touched = touchedBefore(missed);
     for (const { change } of missed.changes) {
       if (past.has(change.r)) continue;
-      if (this.#pace.isOver) await this.#pace.rest();
+      if (this.limits.isOver) await this.limits.rest();
       const now = missed.now.get(change.r);
       if (!now) throw fail('position.gone');
       const rev = change.rev - 1;
@@ -182,9 +179,9 @@ class Rewinding {
   }
 
   async #dataAt(r: string, rev: number): Promise<JsonObject | undefined> {
-    const charge = (bytes: number) => this.room.charge(bytes);
+    const charge = (bytes: number) => this.limits.charge(bytes);
     const data = await dataAtRevision(this.#reads, this.#model, r, rev, charge);
-    this.room.take(estimateBytes(data));
+    this.limits.take(estimateBytes(data));
     return data;
   }
 }
@@ -193,10 +190,7 @@ function asLater(past: ReadonlyMap<string, PastObject>): [string, PastObject][] 
   return [...past].map(([r, entry]) => [r, { ...entry, isLater: true }]);
 }
 
-/**
- * By R, the last revision of each field before the changes: each change has it for the fields it
- * touched, and the object for the others.
- */
+/** By R, the last revision of each field before the changes, from these or from the object. */
 function touchedBefore({ changes, now }: MissedChanges): Map<string, StoredObject['touched']> {
   const byR = new Map<string, Record<string, number>>();
   // In reverse: the earliest change wins.

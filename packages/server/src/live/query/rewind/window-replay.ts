@@ -13,7 +13,7 @@ import { isWithin, type QueryGroupTraits } from '../query-group-traits.js';
 import type { QueryWindow, Row, WindowChange } from '../query-window.js';
 import { rowOf } from '../window-diff.js';
 import { type ChangedRow, changedRow, type WindowEvent, windowEventsOf } from '../window-event.js';
-import type { RewindPace } from './rewind-limits.js';
+import type { RewindLimits } from './rewind-limits.js';
 
 /** An object that changed since a position, as it was there. */
 export interface PastObject {
@@ -48,7 +48,7 @@ interface WindowReplayDeps {
   readonly traits: QueryGroupTraits;
   readonly window: QueryWindow;
   readonly past: ReadonlyMap<string, PastObject>;
-  readonly pace: RewindPace;
+  readonly limits: RewindLimits;
 }
 
 /**
@@ -61,7 +61,7 @@ export class WindowReplay {
   readonly #traits: QueryGroupTraits;
   readonly #window: QueryWindow;
   readonly #past: ReadonlyMap<string, PastObject>;
-  readonly #pace: RewindPace;
+  readonly #limits: RewindLimits;
   readonly #matches: Predicate;
   readonly #scans: FilterScans;
   readonly #data = new Map<string, JsonObject>();
@@ -78,7 +78,7 @@ export class WindowReplay {
     this.#traits = deps.traits;
     this.#window = deps.window;
     this.#past = deps.past;
-    this.#pace = deps.pace;
+    this.#limits = deps.limits;
     const { filter } = deps.traits;
     this.#matches = filter ? compilePredicate(filter) : () => true;
     this.#scans = new FilterScans(filter);
@@ -99,7 +99,7 @@ export class WindowReplay {
     const rows = unchanged.map((hit) => rowOf(hit, fields));
     for (const { object } of unchanged) this.#unchanged.set(object.r, object);
     for (const [r, entry] of this.#past) {
-      if (this.#pace.isOver) await this.#pace.rest();
+      if (this.#limits.isOver) await this.#limits.rest();
       const row = this.#rowOfDeleted(r, entry) ?? (await this.#rowThen(r, entry));
       if (row) rows.push(row);
     }
@@ -108,7 +108,7 @@ export class WindowReplay {
     const filled = rows.slice(0, limit);
     for (const row of rows.slice(limit)) {
       if (filled.length >= capacity) break;
-      if (this.#pace.isOver) await this.#pace.rest();
+      if (this.#limits.isOver) await this.#limits.rest();
       const sendable = await this.#sendable(row);
       if (sendable) filled.push(sendable);
     }
@@ -169,7 +169,7 @@ export class WindowReplay {
     // Rows that became visible later are in the replay's window but were not in the original one.
     const windowThen = this.#window.copy();
     for (const entry of changes) {
-      if (this.#pace.isOver) await this.#pace.rest();
+      if (this.#limits.isOver) await this.#limits.rest();
       const earlier = first ? undefined : await this.#deliveredThen(entry, windowThen);
       const events = await this.#redeliver(earlier?.left, await this.#apply(entry));
       first ??= earlier;
