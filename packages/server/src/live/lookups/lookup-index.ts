@@ -73,7 +73,10 @@ export class LookupIndex<Holder extends RightsHolder = Subscription> {
    * Those that these changes affect, more rather than fewer, and the models of what they belong to. Objects that
    * change many times, and those that are affected by many of them, are looked at once.
    */
-  affectedBy(changes: readonly CommittedChange[]): AffectedHolders<Holder> {
+  affectedBy(changes: readonly CommittedChange[]): {
+    holders: ReadonlySet<Holder>;
+    models: ReadonlySet<Model>;
+  } {
     const holders = new Set<Holder>();
     const affected = new Set<DependentModel>();
     const byR = new SetMap<string, DependentModel>();
@@ -132,11 +135,6 @@ export class LookupIndex<Holder extends RightsHolder = Subscription> {
     this.#byModel.set(key, known);
     return known;
   }
-}
-
-interface AffectedHolders<Holder> {
-  readonly holders: ReadonlySet<Holder>;
-  readonly models: ReadonlySet<Model>;
 }
 
 /** The holders of rights by one model. */

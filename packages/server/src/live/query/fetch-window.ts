@@ -16,21 +16,16 @@ interface WindowRoom {
 
 /** Room for the objects of a live query, with those in reserve (rule LIM4). */
 class BoundedWindowRoom implements WindowRoom {
-  #left: number;
+  left: number;
 
-  /** `bytes`: approximately as many. */
   constructor(bytes: number) {
-    this.#left = bytes;
-  }
-
-  get left(): number {
-    return this.#left;
+    this.left = bytes;
   }
 
   /** Throws 400 `window.too.large` where it is more than is left. */
   take(bytes: number): void {
-    this.#left -= bytes;
-    if (this.#left < 0) throw fail.invalid('cmdOpts.limit', 'window.too.large');
+    this.left -= bytes;
+    if (this.left < 0) throw fail.invalid('cmdOpts.limit', 'window.too.large');
   }
 }
 

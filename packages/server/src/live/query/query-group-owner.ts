@@ -11,7 +11,7 @@ export interface QueryGroupOwner<Group> {
   makeRoomForRows(group: Group, more: number): boolean;
   /** While all subscriptions of the group end, its rows do not count. */
   ending(group: Group, ending: boolean): void;
-  /** The group has to receive all changes of this object: it has a row of it, or a pending change may add one. */
+  /** It has to receive all changes of this object, which is, or may come to be, among its rows. */
   track(group: Group, r: string): void;
   untrack(group: Group, r: string): void;
   /** The group has so many more rows than before. */

@@ -111,23 +111,20 @@ export class QuerySubscriptions {
     request: QuerySubscribeRequest,
     attempts = 3,
   ): Promise<SubscribedQuery> {
+    const context = this.#context;
+    const { pushTarget } = session;
     const { r, scope } = request;
-    const model = requireModel(this.#context, scope.names);
+    const model = requireModel(context, scope.names);
     assertQueryFits(model, request);
-    assertSubscribable(model, session.pushTarget.auth);
-    await authorizeCollection(model, session.pushTarget, r);
-    this.#context.cursor.beginAt(await this.#context.store.position());
+    assertSubscribable(model, pushTarget.auth);
+    await authorizeCollection(model, pushTarget, r);
+    context.cursor.beginAt(await context.store.position());
     const cost = windowCost(request.filter, { from: request.from, isReread: isReread(model, r) });
-    const traits = queryGroupTraitsOf(
-      this.#context,
-      model,
-      { ...request, cost },
-      session.pushTarget,
-    );
+    const traits = queryGroupTraitsOf(context, model, { ...request, cost }, pushTarget);
     const { view } = traits;
     const { registry } = this.#deps;
     const since = this.#sinceOf(request, view);
-    this.#context.budget.assertWindowCost(cost);
+    context.budget.assertWindowCost(cost);
     // What it took would count for nobody.
     const nothing = { subscription: '', view, hits: [], pos: 0, start: () => {} };
     if (session.dropped) return nothing;

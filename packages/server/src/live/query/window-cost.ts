@@ -26,9 +26,10 @@ const comparisonBytes = 512;
 /** Memory of a list element: in the list, in its set, and in the index. */
 const elementBytes = 256;
 
+/** `from`: the place that the window begins after; `isReread`: see there. */
 export function windowCost(
   filter: RqlExpression | undefined,
-  { from, isReread = false }: WindowCostOptions = {},
+  { from, isReread = false }: { from?: SortPosition | undefined; isReread?: boolean } = {},
 ): WindowCost {
   let work = 1;
   let bytes = windowBytes;
@@ -42,13 +43,6 @@ export function windowCost(
   }
   const isFound = filterTermsOf([filter]) !== undefined;
   return { work: work * (isFound ? 1 : unindexed) + (isReread ? rereadWork : 0), bytes };
-}
-
-interface WindowCostOptions {
-  /** The place that the window begins after. */
-  readonly from?: SortPosition | undefined;
-  /** See `isReread`. */
-  readonly isReread?: boolean;
 }
 
 /**

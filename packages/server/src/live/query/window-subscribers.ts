@@ -215,10 +215,7 @@ export class WindowSubscribers extends MemberList<QuerySubscription> {
     return this.#pushAll(subscription, frames, difference && { ...difference, pos: from, at });
   }
 
-  /**
-   * Returns the number of pushes. `difference`: a difference can be as large as a window, so it is
-   * sent only as the output buffer drains (rule LIM4).
-   */
+  /** Returns the number of pushes; a difference goes on as the output buffer drains (rule LIM4). */
   #pushAll(
     subscription: QuerySubscription,
     frames: readonly WindowEventFrames[],
