@@ -13,7 +13,6 @@ import { pageBytes, readBytes } from '../../platform/limits.js';
 import { ChangesSincePaging } from '../../queries/changes-since-paging.js';
 import { filterOf, isKnownPath } from '../../queries/filter.js';
 import { ownerOf } from '../../queries/owner.js';
-import { startOf } from '../../queries/page-start.js';
 import {
   type PageQuery,
   type PageStart,
@@ -21,7 +20,7 @@ import {
   PageTokenizer,
 } from '../../queries/page-tokenizer.js';
 import { type Hit, Search } from '../../queries/search.js';
-import { stablePage } from '../../queries/stable-page.js';
+import { stablePage, startOf } from '../../queries/stable-page.js';
 import { isByIds, sortFields } from '../../store/order.js';
 import type { Order, Scope } from '../../store/store-reads.js';
 import type { Pos } from '../../store/stored-object.js';
