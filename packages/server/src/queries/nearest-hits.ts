@@ -31,22 +31,18 @@ export class NearestHits<Hit extends PlacedObject> {
   /** Approximate bytes of the hits in it. */
   #size = 0;
   #end: SortPosition | undefined;
-  #keepsHits: boolean;
+  /** Whether all of them are kept as authorized. */
+  keepsHits: boolean;
 
   constructor(options: NearestHitsOptions) {
     this.#options = options;
-    this.#keepsHits = options.bytes > 0;
-  }
-
-  /** Whether all of them are kept as authorized. */
-  get keepsHits(): boolean {
-    return this.#keepsHits;
+    this.keepsHits = options.bytes > 0;
   }
 
   add(hit: Hit): void {
     const { most, bytes } = this.#options;
-    this.#best.push(this.#keepsHits ? { place: hit.place, hit } : { place: hit.place });
-    if (this.#keepsHits) this.#size += sizeOf(hit);
+    this.#best.push(this.keepsHits ? { place: hit.place, hit } : { place: hit.place });
+    if (this.keepsHits) this.#size += sizeOf(hit);
     // Not before it has twice as much: sorting takes time.
     if (this.#best.length > 2 * most || this.#size > 2 * bytes) this.#trim();
   }
@@ -69,7 +65,7 @@ export class NearestHits<Hit extends PlacedObject> {
     if (this.#size <= bytes) return;
     this.#best = this.#best.map(({ place }) => ({ place }));
     this.#size = 0;
-    this.#keepsHits = false;
+    this.keepsHits = false;
   }
 }
 

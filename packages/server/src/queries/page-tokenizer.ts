@@ -85,11 +85,10 @@ export class PageTokenizer {
   ): PageTokens {
     const head = digestOf(keyText(pageQuery));
     const view = viewText(pageQuery);
-    const token = (place: SortPosition, step: Step) => {
-      const parts = [head, view, step, since?.toString(36) ?? '', ids(pageQuery.r, place.r)];
-      return this.#sealed(
-        [...parts, ...place.values.map((value) => valueText(value, place.values.length))].join('.'),
-      );
+    const token = ({ r, values }: SortPosition, step: 'n' | 'p') => {
+      const parts = [head, view, step, since?.toString(36) ?? '', ids(pageQuery.r, r)];
+      for (const value of values) parts.push(valueText(value, values.length));
+      return this.#sealed(parts.join('.'));
     };
     return { nextToken: token(last, 'n'), prevToken: token(first, 'p') };
   }
@@ -133,8 +132,6 @@ export function isLongValue({ digest }: LongValue, value: JsonValue | undefined)
   return value !== undefined && digestOf(canonicalText(value)) === digest;
 }
 
-type Step = 'n' | 'p';
-
 function keyText({ r, filter, order }: PageQuery): string {
   const keys = order.keys.map(({ field, descending }) => `${JSON.stringify(field)},${descending}`);
   return `[${JSON.stringify(r)},${filterText(filter)},${keys.join()}]`;
@@ -170,10 +167,7 @@ function wildSteps(collection: string): number[] {
   return collection.split('/').flatMap((step, index) => (step === '*' ? [index] : []));
 }
 
-/**
- * Empty: missing. `v`: the value. `d`: its digest, followed by `~` and the beginning if it is a
- * text and the only value.
- */
+/** Empty: missing. `v`: the value. `d`: its digest; of a lone text also `~` and its beginning. */
 function valueText(value: JsonValue | undefined, count: number): string {
   if (value === undefined) return '';
   const whole = Buffer.from(JSON.stringify(value));

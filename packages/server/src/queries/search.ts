@@ -202,22 +202,11 @@ export class Search {
   async placesOf(objects: readonly StoredObject[]): Promise<SortPosition[]> {
     const { order } = this.#options;
     if (!this.#mayHideFields) return objects.map((object) => sortPositionOf(object, order));
-    const visible = new Map(
-      (await this.#authorize(objects)).map((visibleObject) => [
-        visibleObject.object,
-        visibleObject,
-      ]),
+    const visible = await this.#authorize(objects);
+    const seen = new Map(visible.map((one) => [one.object, asVisible(one)]));
+    return objects.map((object) =>
+      sortPositionOf(seen.get(object) ?? { ...object, data: {} }, order),
     );
-    return objects.map((object) => {
-      const visibleObject = visible.get(object);
-      return visibleObject
-        ? this.#placeOf(visibleObject)
-        : sortPositionOf({ ...object, data: {} }, order);
-    });
-  }
-
-  #placeOf(visible: VisibleObject): SortPosition {
-    return sortPositionOf(asVisible(visible), this.#options.order);
   }
 
   /** Below 0 if a page that begins at `start` reaches `a` first. */
@@ -343,11 +332,8 @@ export class Search {
       const isLast = objects.length < wanted && !room.isCut;
       const last = objects.at(-1);
       const end = last && sortPositionOf(last, range.order);
-      yield await this.#judged(objects, {
-        ...range,
-        from: page.from,
-        end: isLast ? undefined : end,
-      });
+      const read = { order: range.order, from: page.from, end: isLast ? undefined : end };
+      yield await this.#judged(objects, read);
       if (isLast || end === undefined) return;
       page = { from: end };
       // Authorization runs on this thread: yields in between.
@@ -363,7 +349,6 @@ export class Search {
     const found = new Map<string, Hit>();
     let hasChanged = false;
     const judge = async (some: readonly StoredObject[]): Promise<void> => {
-      for (const { r } of some) found.delete(r);
       const visible = await this.#authorize(some);
       const hits = await (hasChanged ? this.#matches(visible) : this.#matching(visible));
       for (const hit of hits) found.set(hit.object.r, hit);
@@ -483,7 +468,7 @@ export class Search {
   }
 
   #hit(visible: VisibleObject): Hit {
-    return { ...visible, place: this.#placeOf(visible) };
+    return { ...visible, place: sortPositionOf(asVisible(visible), this.#options.order) };
   }
 
   async #query(part: Omit<Query, 'scope' | 'timeout' | 'requester'>): Promise<StoredObject[]> {
