@@ -77,8 +77,8 @@ export async function verifyEmail(deps: AccountDeps, token: string): Promise<Acc
 }
 
 /**
- * The account that an email with this token was sent to. `redeem` uses the token up, once, and verifies the
- * address; it throws 401 where the account has no such token, or it has expired.
+ * The account that an email with this token was sent to. `redeem` uses the token up, once, and
+ * verifies the address; it throws 401 where the account has no such token, or it has expired.
  */
 async function accountOfToken(
   { accounts, services }: AccountDeps,

@@ -65,8 +65,8 @@ export class AccountRecords {
   }
 
   /**
-   * Claims an address that is free or belongs to this former owner, who keeps it while its user was not deleted.
-   * Refused with `emailTaken` where another account has it, in any spelling.
+   * Claims an address that is free, or whose former owner's user was deleted. Refused with
+   * `emailTaken` where another account has it, in any spelling.
    */
   createEmailRequest(
     email: Email,

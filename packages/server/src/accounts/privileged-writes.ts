@@ -50,7 +50,14 @@ export function privilegedWrites(options: PrivilegedWritesOptions): PrivilegedWr
       const r = `${users}/${uid}`;
       const held = await objects.head(r);
       if (held?.deleted) throw fail('forbidden');
-      return held ? r : await createUser(options, r, data).catch(unlessThere(r));
+      if (held) return r;
+      try {
+        return await createUser(options, r, data);
+      } catch (error) {
+        // A concurrent request created it.
+        if (error instanceof ProtocolError && error.message === 'object.already.exist') return r;
+        throw error;
+      }
     },
     async remember(uid, identity) {
       const record = identityRecord(identity);
@@ -74,14 +81,6 @@ export function privilegedWrites(options: PrivilegedWritesOptions): PrivilegedWr
       const { data, r } = readIdentity(identity);
       return { ...auth, data, _r: r ?? _r };
     },
-  };
-}
-
-/** A concurrent request created it. */
-function unlessThere(r: string): (error: unknown) => string {
-  return (error) => {
-    if (error instanceof ProtocolError && error.message === 'object.already.exist') return r;
-    throw error;
   };
 }
 

@@ -29,8 +29,8 @@ const maxLiveTokens = 5;
 const maxStoredTokens = 32;
 
 /**
- * Writes the email of a job and sends it. The token is made at sending, so that it is never on disk. Rejects where
- * it could not be sent. Resolves also where there is no recipient.
+ * Writes the email of a job and sends it. The token is made at sending, so that it is never on disk.
+ * Rejects where it could not be sent. Resolves also where there is no recipient.
  */
 export async function sendEmail(
   deps: AccountMailDeps,
