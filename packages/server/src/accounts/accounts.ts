@@ -145,10 +145,7 @@ export class Accounts {
   async changePassword(
     body: JsonObject,
     { uid }: Auth,
-    {
-      address,
-      requester,
-    }: { readonly address: string; readonly requester?: HashRequester | undefined },
+    { address, requester }: { address: string; requester?: HashRequester | undefined },
   ): Promise<LoggedIn> {
     const account = await changePassword(this.#deps, uid, readChange(body), requester);
     this.#audit('password', uid, address);

@@ -88,7 +88,8 @@ export class PageTokenizer {
     const token = ({ r, values }: SortPosition, step: 'n' | 'p') => {
       const parts = [head, view, step, since?.toString(36) ?? '', ids(pageQuery.r, r)];
       for (const value of values) parts.push(valueText(value, values.length));
-      return this.#sealed(parts.join('.'));
+      const text = parts.join('.');
+      return `${text}.${sealOf(text, this.#kind)}`;
     };
     return { nextToken: token(last, 'n'), prevToken: token(first, 'p') };
   }
@@ -109,10 +110,6 @@ export class PageTokenizer {
       back: step === 'p',
       since: since === '' ? undefined : Number.parseInt(since, 36),
     };
-  }
-
-  #sealed(text: string): string {
-    return `${text}.${sealOf(text, this.#kind)}`;
   }
 
   #unsealed(token: string): string | undefined {

@@ -15,7 +15,7 @@ import type { Row, WindowChange } from './query-window.js';
 /** `authorship`: of the change that caused it, if one did; `onceMarker`: if that had a once-id. */
 export type WindowEvent = { readonly onceMarker?: OnceMarker | undefined } & (
   | {
-      readonly evt: 'created' | 'entered';
+      readonly evt: 'created' | 'entered' | 'snapshot';
       readonly object: StoredObject;
       readonly hidden: readonly string[];
       readonly authorship?: Authorship | undefined;
@@ -27,11 +27,6 @@ export type WindowEvent = { readonly onceMarker?: OnceMarker | undefined } & (
       readonly body: Delta;
       readonly authorship: Authorship;
       readonly prev: number;
-    }
-  | {
-      readonly evt: 'snapshot';
-      readonly object: StoredObject;
-      readonly hidden: readonly string[];
     }
   | {
       readonly evt: 'left';
