@@ -22,30 +22,31 @@ export interface LoadedProgram {
   readonly callee: JSValuePointer;
 }
 
-export interface CompileError {
-  readonly message: string;
-  readonly stack: string;
+/** How a call or a compilation ended in the engine. */
+export interface EngineEnd {
+  /** What `Realm.run` answered; undefined where the engine threw. */
+  readonly text?: string;
+  readonly message?: string;
+  readonly stack?: string;
 }
 
 /** Compiles into a fresh realm. */
-export function loadProgram(base: BootedEngine, program: Program): LoadedProgram | CompileError {
+export function loadProgram(base: BootedEngine, program: Program): LoadedProgram | EngineEnd {
   const { engine, layout, argv, functions } = base;
   base.snapshot.restore();
   const make = evaluate(engine, program.text, scriptFile);
-  if (make === undefined) return { message: 'it is too long', stack: '' };
+  if (make === undefined) return { message: 'it is too long' };
   const wrong = errorOf(engine, make);
-  if (wrong !== undefined) return compileError(base, wrong);
+  if (wrong !== undefined) return errorEnd(base, wrong);
   const callee = call(engine, make, argv, [functions.thrown, functions.reached]);
   const failed = errorOf(engine, callee);
-  if (failed !== undefined) return compileError(base, failed);
+  if (failed !== undefined) return errorEnd(base, failed);
   return { callee, snapshot: takeSnapshot(engine, layout) };
 }
 
-function compileError({ engine, names }: BootedEngine, error: JSValuePointer): CompileError {
-  return {
-    message: memberText(engine, error, names.message),
-    stack: memberText(engine, error, names.stack),
-  };
+export function errorEnd({ engine, names }: BootedEngine, error: JSValuePointer): EngineEnd {
+  const stack = memberText(engine, error, names.stack);
+  return { stack, message: memberText(engine, error, names.message) };
 }
 
 /** Compiled programs, up to a number of bytes; the least recently called are dropped first. */

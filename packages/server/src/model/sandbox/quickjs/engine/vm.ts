@@ -6,9 +6,16 @@ import type { GuestLimits } from './guest-runtime.js';
 import { isDeeper } from './json-depth.js';
 import { hasItsConstants } from './memory-layout.js';
 import { Polling } from './polling.js';
-import { type LoadedProgram, LoadedPrograms, loadProgram, type Program } from './programs.js';
+import {
+  type EngineEnd,
+  errorEnd,
+  type LoadedProgram,
+  LoadedPrograms,
+  loadProgram,
+  type Program,
+} from './programs.js';
 import { lineOf, type StopReason } from './stop-reason.js';
-import { call, errorOf, memberText, newText, textOf } from './values.js';
+import { call, errorOf, newText, textOf } from './values.js';
 
 export interface VmLimits extends EngineLimits, GuestLimits {
   /** Milliseconds of one call. */
@@ -30,12 +37,10 @@ export interface VmListener {
   reached(line: number): void;
 }
 
-/** The outcome of a call in the engine. */
-interface CallEnd {
-  /** What `Realm.run` answered; undefined where the engine threw. */
-  readonly text?: string | undefined;
-  readonly message: string;
-  readonly stack: string;
+/** An engine, and what is kept beside it for as long as it is whole. */
+interface WholeEngine extends BootedEngine {
+  readonly polling: Polling;
+  readonly programs: LoadedPrograms;
 }
 
 /** Runs calls one after the other, each from the same bytes, as if it were the first. */
@@ -43,9 +48,7 @@ export class Vm {
   readonly #wasm: WebAssembly.Module;
   readonly #limits: VmLimits;
   readonly #listener: VmListener;
-  #programs: LoadedPrograms;
-  #base: BootedEngine | undefined;
-  #polling: Polling | undefined;
+  #base: WholeEngine | undefined;
   #stopReason: StopReason | undefined;
   /** The most that calls came to use, in bytes. */
   #used = 0;
@@ -60,7 +63,6 @@ export class Vm {
     this.#wasm = wasm;
     this.#limits = limits;
     this.#listener = listener;
-    this.#programs = new LoadedPrograms(limits.programs);
   }
 
   /** The engine's stack was unwound from outside: it needs `repair` before the next call. */
@@ -80,8 +82,6 @@ export class Vm {
   }
 
   async repair(): Promise<void> {
-    this.#polling = undefined;
-    this.#programs = new LoadedPrograms(this.#limits.programs);
     const base = await boot(this.#wasm, this.#limits, {
       print: (text) => this.#print(text),
       cancel: (text) => this.#cancel(text),
@@ -91,15 +91,15 @@ export class Vm {
       interrupted: () => this.#interrupted(),
       refused: () => this.#refuse(),
     });
-    this.#base = base;
-    this.#polling = new Polling(base.engine.words, base.layout.pollWord);
+    const polling = new Polling(base.engine.words, base.layout.pollWord);
+    this.#base = { ...base, polling, programs: new LoadedPrograms(this.#limits.programs) };
   }
 
   /** Returns like a call: `u` if the program compiles, otherwise a throw or a stop. */
   compile(program: Program): string {
     return this.#guarded(program, (base) => {
       const loaded = this.#load(base, program);
-      return 'callee' in loaded ? { text: 'u', message: '', stack: '' } : loaded;
+      return 'callee' in loaded ? { text: 'u' } : loaded;
     });
   }
 
@@ -109,47 +109,47 @@ export class Vm {
    */
   call(program: Program, scope: string, moreTime?: number): string {
     return this.#guarded(program, (base) => {
-      const loaded = this.#programs.get(program.key) ?? this.#load(base, program);
+      const loaded = base.programs.get(program.key) ?? this.#load(base, program);
       if (!('callee' in loaded)) return loaded;
       loaded.snapshot.restore();
-      this.#polling?.start(this.#limits.time + (moreTime ?? 0));
+      base.polling.start(this.#limits.time + (moreTime ?? 0));
       const kind = program.kind + (moreTime === undefined ? 0 : 4);
       return this.#run(base, kind, loaded, scope);
     });
   }
 
-  #load(base: BootedEngine, program: Program): LoadedProgram | CallEnd {
-    this.#polling?.start(this.#limits.time);
+  #load(base: WholeEngine, program: Program): LoadedProgram | EngineEnd {
+    base.polling.start(this.#limits.time);
     const loaded = loadProgram(base, program);
-    if ('callee' in loaded) this.#programs.set(program.key, loaded);
+    if ('callee' in loaded) base.programs.set(program.key, loaded);
     return loaded;
   }
 
   /** An error that unwinds the engine, such as an overflow of the thread's own stack, costs the engine and ends only this call. */
-  #guarded(program: Program, task: (base: BootedEngine) => CallEnd): string {
+  #guarded(program: Program, task: (base: WholeEngine) => EngineEnd): string {
     const base = this.#base;
     if (base === undefined) return encodeThrew('the sandbox is being repaired', undefined);
     this.#stopReason = undefined;
-    let left: CallEnd;
+    let left: EngineEnd;
     try {
       left = task(base);
     } catch (error) {
       this.#base = undefined;
       if (error instanceof RangeError) this.#decide({ kind: 'stopped', reason: 'stack' });
-      left = { message: `${error}`, stack: '' };
+      left = { message: `${error}` };
     }
     const top = base.engine.words[base.layout.topWord] ?? 0;
     this.#used = Math.max(this.#used, top - base.engine.freeStart);
     return this.#conclude(left, program.line);
   }
 
-  #run(base: BootedEngine, kindNumber: number, loaded: LoadedProgram, scope: string): CallEnd {
+  #run(base: BootedEngine, kindNumber: number, loaded: LoadedProgram, scope: string): EngineEnd {
     const { engine, functions, kinds, argv } = base;
     const { ffi, runtime } = engine;
     const kind = kinds[kindNumber];
     const text = newText(engine, scope);
     if (text === undefined || kind === undefined) {
-      return { message: 'there is no memory for its values', stack: '' };
+      return { message: 'there is no memory for its values' };
     }
     const value = call(engine, functions.run, argv, [loaded.callee, kind, text]);
     const left = this.#read(base, value);
@@ -160,16 +160,12 @@ export class Vm {
     return this.#read(base, call(engine, functions.finish, argv, []));
   }
 
-  #read(base: BootedEngine, value: JSValuePointer): CallEnd {
-    const { engine, names } = base;
-    const error = errorOf(engine, value);
-    if (error !== undefined) {
-      const stack = memberText(engine, error, names.stack);
-      return { stack, message: memberText(engine, error, names.message) };
-    }
-    const text = textOf(engine, value);
+  #read(base: BootedEngine, value: JSValuePointer): EngineEnd {
+    const error = errorOf(base.engine, value);
+    if (error !== undefined) return errorEnd(base, error);
+    const text = textOf(base.engine, value);
     const [kind] = text;
-    if (kind !== 't' && kind !== 's' && kind !== 'm') return { text, message: '', stack: '' };
+    if (kind !== 't' && kind !== 's' && kind !== 'm') return { text };
     if (kind !== 't') this.#decide({ kind: 'stopped', reason: kind === 's' ? 'stack' : 'memory' });
     const [message, stack] = JSON.parse(text.slice(1)) as [string, string];
     return { message, stack };
@@ -184,7 +180,7 @@ export class Vm {
     }
   }
 
-  #conclude({ text, message, stack }: CallEnd, firstLine: number): string {
+  #conclude({ text, message = '', stack = '' }: EngineEnd, firstLine: number): string {
     const stopReason = this.#stopReason;
     if (stopReason === undefined) {
       if (text === undefined) return encodeThrew(message, lineOf(stack, firstLine));
@@ -213,7 +209,7 @@ export class Vm {
   }
 
   #interrupted(): boolean {
-    const polling = this.#polling;
+    const polling = this.#base?.polling;
     if (polling === undefined) return false;
     if (!polling.mayGoOn()) this.#decide({ kind: 'stopped', reason: 'time' });
     if (this.#stopReason === undefined) {
@@ -241,7 +237,7 @@ export class Vm {
 
   #decide(stopReason: StopReason): void {
     this.#stopReason ??= stopReason;
-    this.#polling?.soon();
+    this.#base?.polling.soon();
   }
 }
 
