@@ -41,7 +41,7 @@ export async function boot(
 ): Promise<BootedEngine> {
   let watch: (() => void) | undefined;
   const engine: Engine = await openEngine(wasm, limits, {
-    called: (id, argument) => answerCall(engine, host, id, argument(0)),
+    called: (id, argument) => answerCall(engine, host, id, argument),
     interrupted() {
       if (watch === undefined) return host.interrupted();
       watch();
@@ -51,9 +51,6 @@ export async function boot(
   });
   const layout = findMemoryLayout(engine, (polled) => {
     watch = polled;
-    return () => {
-      watch = undefined;
-    };
   });
   return prepare(engine, layout, limits);
 }

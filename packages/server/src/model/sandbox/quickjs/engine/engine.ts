@@ -13,8 +13,8 @@ import { pageBytes } from './webassembly.js';
 
 /** Callbacks of the engine while a script runs. None may throw: that would unwind the engine's stack. */
 export interface EngineHost {
-  /** A function of the host was called from a script. */
-  called(id: number, argument: (index: number) => JSValueConstPointer): JSValuePointer | undefined;
+  /** A function of the host was called from a script, with this argument. */
+  called(id: number, argument: JSValueConstPointer): JSValuePointer | undefined;
   /** Called every some steps. Returning true ends the script; no script can catch that. */
   interrupted(): boolean;
   /** More memory was asked for than there is. */
@@ -37,7 +37,7 @@ export interface Engine {
   readonly context: JSContextPointer;
   readonly bytes: Buffer;
   readonly words: Int32Array;
-  readonly clock: Pick<UtcClock, 'wasAsked'>;
+  readonly clock: { readonly wasAsked: boolean };
   /** Start of the engine's heap: below are its stack and, at the bottom, its static data. */
   readonly heapStart: number;
   /** Start of the heap for scripts. */
@@ -48,7 +48,7 @@ export interface Engine {
   free(pointer: number): void;
 }
 
-/** How this build of QuickJS was linked. `layout.ts` makes sure of it. */
+/** How this build of QuickJS was linked. `memory-layout.ts` makes sure of it. */
 export const linkedStackBytes = 5 * 1024 * 1024;
 /** The least memory with which this build can be instantiated. */
 const leastPages = 256;
@@ -71,7 +71,7 @@ export async function openEngine(
 ): Promise<Engine> {
   const memory = fixedMemory(limits, host);
   const words = new Int32Array(memory.buffer);
-  const clock = new UtcClock(words);
+  const clock = utcClock(words);
   const module = await loadModule(wasm, memory, clock);
   const Ffi = await variant.importFFI();
   const ffi = new Ffi(module);
@@ -113,19 +113,16 @@ function fixedMemory(limits: EngineLimits, host: EngineHost): WebAssembly.Memory
 }
 
 /** Scripts see UTC, whatever the time zone of the machine: their results are stored, and have to be the same on every machine. */
-class UtcClock {
-  wasAsked = false;
-  readonly #words: Int32Array;
-
-  constructor(words: Int32Array) {
-    this.#words = words;
-  }
-
-  /** C's `localtime_r`. Of the ten members of a `struct tm` the engine reads one, the offset from UTC. */
-  readonly localTime = (_seconds: bigint, struct: number): void => {
-    this.wasAsked = true;
-    this.#words.fill(0, struct >> 2, (struct >> 2) + 10);
+function utcClock(words: Int32Array) {
+  const clock = {
+    wasAsked: false,
+    /** C's `localtime_r`. Of the ten members of a `struct tm` the engine reads one, the offset from UTC. */
+    localTime(_seconds: bigint, struct: number): void {
+      clock.wasAsked = true;
+      words.fill(0, struct >> 2, (struct >> 2) + 10);
+    },
   };
+  return clock;
 }
 
 /** What this build of the engine imports `localtime_r` as: its names were made short. `boot.ts` makes sure of it. */
@@ -134,9 +131,9 @@ const localTimeImport = 'm';
 async function loadModule(
   wasm: WebAssembly.Module,
   wasmMemory: WebAssembly.Memory,
-  clock: UtcClock,
+  clock: ReturnType<typeof utcClock>,
 ): Promise<QuickJSEmscriptenModule> {
-  const load = await imported(variant.importModuleLoader());
+  const load = unwrapped<ModuleLoader>(await variant.importModuleLoader());
   return load({
     wasmMemory,
     // Its output has nothing that an error does not have.
@@ -164,10 +161,6 @@ type ModuleLoader = (options: LoaderOptions) => Promise<QuickJSEmscriptenModule>
 /** The packages say to TypeScript that they are CommonJS, and to Node that they are not, or the other way round. */
 const variant = unwrapped<QuickJSSyncVariant>(quickjs);
 
-async function imported(module: Promise<unknown>): Promise<ModuleLoader> {
-  return unwrapped<ModuleLoader>(await module);
-}
-
 function unwrapped<T>(module: unknown): T {
   const { default: inner } = module as { readonly default?: unknown };
   return inner === undefined ? (module as T) : unwrapped<T>(inner);
@@ -177,7 +170,7 @@ function answerCalls(module: QuickJSEmscriptenModule, ffi: Ffi, host: EngineHost
   const nothing = 0 as JSValuePointer;
   module.callbacks = {
     callFunction: (_asyncify, _context, _self, _count, argv, id) =>
-      host.called(id, (index) => ffi.QTS_ArgvGetJSValueConstPointer(argv, index)) ?? nothing,
+      host.called(id, ffi.QTS_ArgvGetJSValueConstPointer(argv, 0)) ?? nothing,
     shouldInterrupt: () => (host.interrupted() ? 1 : 0),
     // There are no modules: the engine fails an `import()` with an error.
     loadModuleSource: () => 0 as never,

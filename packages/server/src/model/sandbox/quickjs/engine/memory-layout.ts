@@ -1,6 +1,5 @@
-import type { JSValuePointer } from 'quickjs-emscripten-core';
-import type { Engine } from './engine.js';
-import { linkedStackBytes } from './engine.js';
+import { type Engine, linkedStackBytes } from './engine.js';
+import { evaluate } from './values.js';
 import { pageBytes } from './webassembly.js';
 
 /**
@@ -23,10 +22,10 @@ export interface MemoryLayout {
 /** A realm's scripts use less of the stack than this; the limit on it is far lower. */
 const usedStackBytes = 2 * 1024 * 1024;
 
-export function findMemoryLayout(
-  engine: Engine,
-  watchPolls: (polled: () => void) => () => void,
-): MemoryLayout {
+/** Sets what is called at each interrupt check; until then, and with `undefined`, nothing is. */
+type WatchPolls = (polled: (() => void) | undefined) => void;
+
+export function findMemoryLayout(engine: Engine, watchPolls: WatchPolls): MemoryLayout {
   const staticEnd = engine.heapStart - linkedStackBytes;
   if (staticEnd < 4096 || !isUnused(engine, staticEnd + 4096)) throw unknownBuild('stack');
   const ends = findEnds(engine, staticEnd);
@@ -100,10 +99,10 @@ function indexBelow(count: number, isIt: (index: number) => boolean): number {
 }
 
 /** The engine sets the word back to the same number before it asks: a word that holds it each time, and that decides when it asks next. */
-function findPoll(engine: Engine, watchPolls: (polled: () => void) => () => void): number {
+function findPoll(engine: Engine, watchPolls: WatchPolls): number {
   const first = engine.context >> 2;
   let held: Map<number, number> | undefined;
-  const stop = watchPolls(() => {
+  watchPolls(() => {
     const now = new Map<number, number>();
     for (let index = first; index < first + 256; index++) {
       const word = engine.words[index] ?? 0;
@@ -114,45 +113,30 @@ function findPoll(engine: Engine, watchPolls: (polled: () => void) => () => void
     held = now;
   });
   runLoop(engine, 100_000);
-  stop();
-  for (const index of held ?? new Map<number, number>()) {
-    if (decidesPolls(engine, index[0], watchPolls)) return index[0];
+  watchPolls(undefined);
+  for (const [index] of held ?? new Map<number, number>()) {
+    if (decidesPolls(engine, index, watchPolls)) return index;
   }
   throw unknownBuild('interrupts');
 }
 
-function decidesPolls(
-  engine: Engine,
-  index: number,
-  watchPolls: (polled: () => void) => () => void,
-): boolean {
+function decidesPolls(engine: Engine, index: number, watchPolls: WatchPolls): boolean {
   let polls = 0;
   const before = engine.words[index] ?? 0;
   engine.words[index] = 5;
-  const stop = watchPolls(() => {
+  watchPolls(() => {
     polls++;
     engine.words[index] = 5;
   });
   runLoop(engine, 1000);
-  stop();
+  watchPolls(undefined);
   if (polls < 100) engine.words[index] = before;
   return polls >= 100;
 }
 
-function runLoop({ ffi, context, malloc, free, bytes }: Engine, rounds: number): void {
-  const code = `for (let i = 0; i < ${rounds}; i++);\0`;
-  const text = malloc(code.length);
-  bytes.write(code, text, 'latin1');
-  const value = ffi.QTS_Eval(
-    context,
-    text as never,
-    code.length - 1,
-    'layout',
-    0 as never,
-    0 as never,
-  );
-  ffi.QTS_FreeValuePointer(context, value as JSValuePointer);
-  free(text);
+function runLoop(engine: Engine, rounds: number): void {
+  const value = evaluate(engine, `for (let i = 0; i < ${rounds}; i++);`, 'layout');
+  if (value !== undefined) engine.ffi.QTS_FreeValuePointer(engine.context, value);
 }
 
 function unknownBuild(what: string): Error {

@@ -14,7 +14,6 @@ declare global {
       readonly buffer: ArrayBuffer;
       grow(pages: number): number;
     }
-    class RuntimeError extends Error {}
     function compile(bytes: Uint8Array): Promise<Module>;
     function instantiate(module: Module, imports: Imports): Promise<Instance>;
   }
