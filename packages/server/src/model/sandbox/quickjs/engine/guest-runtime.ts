@@ -123,7 +123,7 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
     for (;;);
   }
 
-  const api = {
+  const always = {
     print(...things: unknown[]): void {
       prints++;
       if (prints <= state[3]) return;
@@ -133,6 +133,12 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
       }
       hostPrint(stringify(cut(line, limits.line)));
     },
+    now(): string {
+      return apply(toIso, new DateClass(), []);
+    },
+  };
+
+  const exceptInPostHooks = {
     cancel(code: unknown, message: unknown): void {
       if (isSafeInteger(code) && typeof message === 'string' && message.length <= limits.message) {
         ended([code, message]);
@@ -152,21 +158,28 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
         hidden += (hidden === '' ? '' : ',') + stringify(name);
       }
     },
-    now(): string {
-      return apply(toIso, new DateClass(), []);
-    },
   };
-  /** Ends the call as a throw that no `catch` sees. */
-  function fail(error: unknown): never {
+
+  /** The message and the stack of what was thrown, whose members may throw in their turn. */
+  function partsOf(error: unknown): [message: string, stack: string] {
     let message = 'an error that cannot be printed';
     let stack: unknown;
     try {
       message = describe(error);
-      ({ stack } = error as { stack?: unknown });
     } catch {
       // It stays at that.
     }
-    ended([cut(message, limits.line), typeof stack === 'string' ? cut(stack, 20_000) : '']);
+    try {
+      ({ stack } = error as { stack?: unknown });
+    } catch {
+      // It has none, then.
+    }
+    return [cut(message, limits.line), typeof stack === 'string' ? cut(stack, 20_000) : ''];
+  }
+
+  /** Ends the call as a throw that no `catch` sees. */
+  function fail(error: unknown): never {
+    ended(partsOf(error));
   }
 
   function wrong(message: string): never {
@@ -227,6 +240,13 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
     return `${kind} takes an R, a text, first, or an object that has one`;
   }
 
+  /** JSON of the R to read. */
+  function targetOf(thing: unknown, otherwise: string): string {
+    const r = rOf(thing);
+    if (r === undefined) throw new TypeErrorClass(otherwise);
+    return stringify(r);
+  }
+
   function write(kind: string, r: unknown, value: unknown): void {
     if (isKnown()) return;
     record(kind, rOf(r) ?? wrong(noR(kind)), json(value));
@@ -252,7 +272,7 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
     }
   }
 
-  const effectCalls = {
+  const inPostHooks = {
     emit(name: unknown, data: unknown): void {
       if (isKnown()) return;
       record(
@@ -274,6 +294,21 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
     remove(r: unknown): void {
       if (isArray(r)) writeSame('remove', r, null);
       else write('remove', r, null);
+    },
+    get(r: unknown): unknown {
+      const otherwise = noR('get');
+      if (!isArray(r)) return answerTo('get', `["get",${targetOf(r, otherwise)}]`);
+      let targets = '';
+      for (let index = 0; index < r.length; index++) {
+        targets += (index === 0 ? '' : ',') + targetOf(r[index], otherwise);
+      }
+      return answerTo('get', `["get",[${targets}]]`);
+    },
+    read(r: unknown, options: unknown): unknown {
+      return answerTo('read', searchCall('read', r, options));
+    },
+    count(r: unknown, options: unknown): unknown {
+      return answerTo('count', searchCall('count', r, options));
     },
   };
 
@@ -316,63 +351,28 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
   }
 
   function searchCall(name: string, r: unknown, options: unknown): string {
-    const target = rOf(r);
-    if (target === undefined)
-      throw new TypeErrorClass(`${name} takes the R of a collection, a text, first`);
-    if (options === undefined) return `["${name}",${stringify(target)}]`;
+    const target = targetOf(r, `${name} takes the R of a collection, a text, first`);
+    if (options === undefined) return `["${name}",${target}]`;
     if (typeof options !== 'object' || options === null || isArray(options)) {
       throw new TypeErrorClass(`${name} takes an object of options second`);
     }
-    return `["${name}",${stringify(target)},${stringify(options, checked) ?? 'null'}]`;
+    return `["${name}",${target},${stringify(options, checked) ?? 'null'}]`;
   }
 
-  const reading = {
-    get(r: unknown): unknown {
-      if (!isArray(r)) {
-        const target = rOf(r);
-        if (target === undefined) throw new TypeErrorClass(noR('get'));
-        return answerTo('get', `["get",${stringify(target)}]`);
-      }
-      let targets = '';
-      for (let index = 0; index < r.length; index++) {
-        const target = rOf(r[index]);
-        if (target === undefined) throw new TypeErrorClass(noR('get'));
-        targets += (index === 0 ? '' : ',') + stringify(target);
-      }
-      return answerTo('get', `["get",[${targets}]]`);
-    },
-    read(r: unknown, options: unknown): unknown {
-      return answerTo('read', searchCall('read', r, options));
-    },
-    count(r: unknown, options: unknown): unknown {
-      return answerTo('count', searchCall('count', r, options));
-    },
-  };
-
-  const { random } = {
+  const ofMath = {
     random(): number {
       return hostRandom();
     },
   };
 
-  function expose(target: object, name: string, value: unknown): void {
-    Object.defineProperty(target, name, { value, writable: true, configurable: true });
+  function expose(target: object, functions: object): void {
+    for (const [name, value] of Object.entries(functions)) {
+      Object.defineProperty(target, name, { value, writable: true, configurable: true });
+    }
   }
-  expose(globalThis, 'print', api.print);
-  if (limits.effects > 0) {
-    expose(globalThis, 'emit', effectCalls.emit);
-    expose(globalThis, 'create', effectCalls.create);
-    expose(globalThis, 'update', effectCalls.update);
-    expose(globalThis, 'remove', effectCalls.remove);
-    expose(globalThis, 'get', reading.get);
-    expose(globalThis, 'read', reading.read);
-    expose(globalThis, 'count', reading.count);
-  } else {
-    expose(globalThis, 'cancel', api.cancel);
-    expose(globalThis, 'hide', api.hide);
-  }
-  expose(globalThis, 'now', api.now);
-  expose(Math, 'random', random);
+  expose(globalThis, always);
+  expose(globalThis, limits.effects > 0 ? inPostHooks : exceptInPostHooks);
+  expose(Math, ofMath);
 
   function refuse(what: string, key: unknown): never {
     const where = key === '' ? 'it returned' : `its result holds, at ${describe(key)},`;
@@ -399,23 +399,11 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
   }
 
   function failed(error: unknown): string {
-    let message = 'an error that cannot be printed';
-    let stack = '';
-    // Its members may throw in their turn.
+    // Read first: a member of the error may throw something else.
     const line = isSame(thrownValue, error) ? thrownLine : 0;
-    try {
-      message = describe(error);
-    } catch {
-      // It stays at that.
-    }
-    try {
-      const known = (error as { stack?: unknown } | null | undefined)?.stack;
-      if (typeof known === 'string') stack = known;
-    } catch {
-      // It has none, then.
-    }
-    if (stack === '' && line > 0) stack = `at script:${line}`;
-    return kindOf(message) + stringify([cut(message, limits.line), cut(stack, 20_000)]);
+    const [message, stack] = partsOf(error);
+    const known = stack === '' && line > 0 ? `at script:${line}` : stack;
+    return kindOf(message) + stringify([message, known]);
   }
 
   function kindOf(message: string): string {
