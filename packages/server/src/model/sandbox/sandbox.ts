@@ -11,8 +11,7 @@ export interface Sandbox {
   compile(source: SandboxSource): Promise<SandboxProgram | SandboxSyntaxError>;
   /**
    * Calls of one tick of the event loop are sent together. Never rejects. Owners take turns, and if a script hangs
-   * on one owner's data, only that owner's calls wait behind it. The default owner is the `uid` of the
-   * scope's `auth`.
+   * on one owner's data, only that owner's calls wait behind it. The default owner is the server itself.
    */
   call(
     program: SandboxProgram,

@@ -14,13 +14,13 @@ import type {
   SandboxSyntaxError,
   ScriptCaller,
 } from '../sandbox.js';
+import type { GuestLimits } from './engine/guest-runtime.js';
 import { decodeResult } from './result-codec.js';
 import { sandboxMetrics } from './sandbox-metrics.js';
 import { CompiledSource } from './source/compiled-source.js';
 import { checkSyntax } from './source/syntax.js';
-import type { RunTerms } from './threads/messages.js';
 import { Pool } from './threads/pool.js';
-import { ScriptCall } from './threads/script-call.js';
+import { type RunCaller, ScriptCall } from './threads/script-call.js';
 
 export interface QuickJsSandboxOptions {
   /** Milliseconds of one call. */
@@ -32,7 +32,7 @@ export interface QuickJsSandboxOptions {
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
   readonly log?: Log | undefined;
   /** Makes it a sandbox of post hooks. */
-  readonly postHooks?: PostHookBounds | undefined;
+  readonly postHooks?: Pick<GuestLimits, 'effects' | 'effectChars' | 'reads'> | undefined;
   /** Receives the output of `print`, with the file of the script; by default the log. */
   readonly print?: ((file: string, text: string) => void) | undefined;
   readonly metrics?: Metrics | undefined;
@@ -43,18 +43,6 @@ export interface QuickJsSandboxOptions {
   /** Records waiting and refused calls. */
   readonly budgets?: Budgets | undefined;
 }
-
-/** Bounds of one run of a post hook. */
-export interface PostHookBounds {
-  /** Calls of `get`, `read` and `count`. */
-  readonly reads: number;
-  /** Characters of JSON of its effects. */
-  readonly effectChars: number;
-  /** Effects that an execution may hand over together. */
-  readonly effects: number;
-}
-
-const noPostHooks: PostHookBounds = { reads: 0, effectChars: 0, effects: 0 };
 
 /**
  * A sandbox over QuickJS in WebAssembly, in worker threads. Resolves once scripts can run; rejects
@@ -67,13 +55,11 @@ export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Prom
     room: { bytes: waiting, holdsBack, refused: (bound) => budgets?.refuse(bound) },
     wasm: await engineModule(),
     limits: {
-      ...guestLimits,
+      ...fixedLimits,
+      ...options.postHooks,
       time: options.timeLimit ?? 50,
       memory: options.memoryLimit ?? 32 * 1024 * 1024,
       stack: Math.min(options.stackLimit ?? 256 * 1024, 1024 * 1024),
-      ...(options.postHooks ?? noPostHooks),
-      programs: 32 * 1024 * 1024,
-      depth: 64,
     },
     clock: platform.clock,
     timers: platform.timers,
@@ -116,13 +102,9 @@ class QuickJsSandbox implements Sandbox {
   async call(
     program: SandboxProgram,
     scope: Readonly<Record<string, JsonValue | undefined>>,
-    caller: ScriptCaller = { owner: uidOf(scope.auth), isOwn: false },
+    caller = nobody,
   ): Promise<ScriptResult> {
-    const compiled = this.#compiled.get(program);
-    if (compiled === undefined) return threw('the program is of another sandbox');
-    const text = writing(() => compiled.write(scope));
-    if (typeof text !== 'string') return text;
-    const result = await this.#submit(compiled, text, caller);
+    const result = await this.#run(program, (compiled) => compiled.write(scope), caller);
     return result.kind === 'paused' ? threw('it needs a state to go on') : result;
   }
 
@@ -130,47 +112,45 @@ class QuickJsSandbox implements Sandbox {
     program: SandboxProgram,
     scope: Readonly<Record<string, JsonValue | undefined>>,
     state: HookState,
-    caller: ScriptCaller = { owner: uidOf(scope.auth), isOwn: false },
+    caller = nobody,
   ): Promise<ScriptResult | HookPause> {
-    const compiled = this.#compiled.get(program);
-    if (compiled === undefined) return threw('the program is of another sandbox');
-    const text = writing(() => compiled.writeRun(scope, state));
-    if (typeof text !== 'string') return text;
     const { now, seed, prints, answers } = state;
     const size = answers.reduce((sum, { reply }) => sum + reply.length, 0);
     const run = { now, seed, prints, moreTime: size / answerCharsPerMs };
-    return await this.#submit(compiled, text, { ...caller, run });
+    const write = (compiled: CompiledSource) => compiled.writeRun(scope, state);
+    return await this.#run(program, write, { ...caller, run });
   }
 
   close(): Promise<void> {
     return this.#pool.close();
   }
 
+  #run(
+    program: SandboxProgram,
+    write: (compiled: CompiledSource) => string,
+    caller: RunCaller,
+  ): Promise<ScriptResult | HookPause> {
+    const compiled = this.#compiled.get(program);
+    if (compiled === undefined) return Promise.resolve(threw('the program is of another sandbox'));
+    let scope: string;
+    try {
+      scope = write(compiled);
+    } catch (error) {
+      return Promise.resolve(threw(`its scope is no JSON: ${error}`));
+    }
+    return this.#submit(compiled, scope, caller);
+  }
+
   #submit(
     compiled: CompiledSource,
     scope: string | null,
-    caller: ScriptCaller & { readonly run?: RunTerms },
+    caller: RunCaller,
   ): Promise<ScriptResult | HookPause> {
     return new Promise((resolve) => {
       this.#pool.submit(
         new ScriptCall(compiled, scope, caller, (answer) => resolve(decodeResult(answer))),
       );
     });
-  }
-}
-
-/** Most scripts receive the owner's `auth`. */
-function uidOf(auth: JsonValue | undefined): string {
-  if (typeof auth !== 'object' || auth === null || Array.isArray(auth)) return '';
-  return Object.hasOwn(auth, 'uid') && typeof auth.uid === 'string' ? auth.uid : '';
-}
-
-/** The text, or the result of the call if there can be none. */
-function writing(write: () => string): string | ScriptResult {
-  try {
-    return write();
-  } catch (error) {
-    return threw(`its scope is no JSON: ${error}`);
   }
 }
 
@@ -197,7 +177,11 @@ const answerCharsPerMs = 8192;
 
 const nobody: ScriptCaller = { owner: '', isOwn: false };
 
-const guestLimits = { result: 1024 * 1024, line: 2000, message: 1000, hidden: 64 * 1024 };
+const fixedLimits = {
+  ...{ result: 1024 * 1024, line: 2000, message: 1000, hidden: 64 * 1024 },
+  ...{ effects: 0, effectChars: 0, reads: 0 },
+  ...{ programs: 32 * 1024 * 1024, depth: 64 },
+};
 
 let loading: Promise<WebAssembly.Module> | undefined;
 

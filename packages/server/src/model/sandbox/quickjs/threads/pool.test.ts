@@ -83,7 +83,7 @@ test('[HOK9] a script hangs on the input of one owner, and serves all others', a
   const source = `if (input.evil) { ${hang} }\nreturn auth.uid;`;
   const program = await sandbox.program('body', source, ['input', 'auth']);
   const ask = (uid: string, evil: boolean) =>
-    sandbox.sandbox.call(program, { input: { evil }, auth: { uid } });
+    sandbox.sandbox.call(program, { input: { evil }, auth: { uid } }, { owner: uid, isOwn: false });
   let running = true;
   let ended = 0;
   const evil = Array.from({ length: 40 }, async () => {

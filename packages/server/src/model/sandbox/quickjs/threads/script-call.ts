@@ -2,6 +2,9 @@ import type { ScriptCaller } from '../../sandbox.js';
 import type { CompiledSource } from '../source/compiled-source.js';
 import type { RunTerms } from './messages.js';
 
+/** The owner of a call, and the run that it belongs to. */
+export type RunCaller = ScriptCaller & { readonly run?: RunTerms };
+
 /** A call, or a compilation, on its way through the threads. */
 export class ScriptCall {
   readonly compiled: CompiledSource;
@@ -18,14 +21,14 @@ export class ScriptCall {
   failures = 0;
   /** It was ended once, and runs again only to find the line. */
   again = false;
+  settled = false;
   readonly #take: (answer: string) => void;
-  #settled = false;
 
-  /** `take` is given the answer, once, as `answers.ts` spells it. */
+  /** `take` is given the answer, once, as `result-codec.ts` spells it. */
   constructor(
     compiled: CompiledSource,
     scope: string | null,
-    { owner, isOwn, run }: ScriptCaller & { readonly run?: RunTerms | undefined },
+    { owner, isOwn, run }: RunCaller,
     take: (answer: string) => void,
   ) {
     this.run = run;
@@ -36,18 +39,14 @@ export class ScriptCall {
     this.#take = take;
   }
 
-  get settled(): boolean {
-    return this.#settled;
-  }
-
   /** Approximate bytes while it waits. */
   get bytes(): number {
     return bytesOfAny + (this.scope?.length ?? 0);
   }
 
   settle(answer: string): void {
-    if (this.#settled) return;
-    this.#settled = true;
+    if (this.settled) return;
+    this.settled = true;
     this.#take(answer);
   }
 }
