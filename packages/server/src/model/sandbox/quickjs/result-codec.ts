@@ -50,9 +50,9 @@ function read(answer: string): ScriptResult {
     case 'j':
       return { kind: 'returned', value: JSON.parse(rest) as JsonValue, hidden: nothingHidden };
     case 'h':
-      return withHidden(rest);
+      return resultWith('hidden', rest);
     case 'e':
-      return withEffects(rest);
+      return resultWith('effects', rest);
     case 'c': {
       const [code, message] = JSON.parse(rest) as [number, string];
       return { kind: 'cancelled', code, message };
@@ -70,18 +70,12 @@ function read(answer: string): ScriptResult {
   }
 }
 
-function withHidden(text: string): ScriptResult {
+/** A result behind the JSON of this member of it and a line break. */
+function resultWith(member: 'hidden' | 'effects', text: string): ScriptResult {
   const end = text.indexOf('\n');
-  const hidden = JSON.parse(text.slice(0, end)) as string[];
+  const list: unknown = JSON.parse(text.slice(0, end));
   const result = read(text.slice(end + 1));
-  return result.kind === 'returned' ? { ...result, hidden } : result;
-}
-
-function withEffects(text: string): ScriptResult {
-  const end = text.indexOf('\n');
-  const effects = JSON.parse(text.slice(0, end)) as ScriptEffect[];
-  const result = read(text.slice(end + 1));
-  return result.kind === 'returned' ? { ...result, effects } : result;
+  return result.kind === 'returned' ? { ...result, [member]: list } : result;
 }
 
 type PauseParts = [

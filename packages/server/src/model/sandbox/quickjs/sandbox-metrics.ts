@@ -33,7 +33,7 @@ export function sandboxMetrics(metrics: Metrics, waiting: () => number): Sandbox
   );
   return {
     called(answer, milliseconds) {
-      const outcome = outcomeOf(answer);
+      const outcome = outcomes.get(answer.charAt(0)) ?? 'returned';
       calls.add(1, outcome);
       seconds.record(milliseconds / 1000, outcome);
     },
@@ -41,15 +41,9 @@ export function sandboxMetrics(metrics: Metrics, waiting: () => number): Sandbox
   };
 }
 
-function outcomeOf(answer: string): string {
-  switch (answer[0]) {
-    case 'c':
-      return 'cancelled';
-    case 't':
-      return 'threw';
-    case 's':
-      return 'stopped';
-    default:
-      return 'returned';
-  }
-}
+/** By the first letter of an answer; any other: returned. */
+const outcomes = new Map([
+  ['c', 'cancelled'],
+  ['t', 'threw'],
+  ['s', 'stopped'],
+]);
