@@ -26,9 +26,9 @@ export class CompiledSource {
     this.#id = id;
     this.source = source;
     this.#syntax = syntax;
-    const names = source.kind === 'function' ? source.parameters : syntax.names;
-    this.#names = syntax.hasThis && source.kind !== 'function' ? ['this', ...names] : names;
-    this.#used = source.kind === 'function' ? new Map() : usedMembers(syntax);
+    const isFunction = source.kind === 'function';
+    this.#used = isFunction ? new Map() : usedMembers(syntax);
+    this.#names = isFunction ? source.parameters : [...this.#used.keys()];
   }
 
   program(traced: boolean): Program {

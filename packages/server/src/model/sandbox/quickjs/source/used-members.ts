@@ -1,7 +1,7 @@
 import type { Syntax } from './syntax.js';
 import { everyNode, isTree, type Tree } from './tree.js';
 
-/** The members that a script can read of each value of its scope; undefined if it may read all. */
+/** The members that a script can read of each value of its scope, in their order; undefined if it may read all. */
 export type UsedMembers = ReadonlyMap<string, ReadonlySet<string> | undefined>;
 
 /**
@@ -15,15 +15,15 @@ export function usedMembers({ tree, names, hasThis }: Syntax): UsedMembers {
   const counted = new Set<Tree>();
   for (const node of everyNode(tree)) {
     if (seesEverything(node)) return new Map(wanted.map((name) => [name, undefined]));
+    const receiver = calledOn(node);
     if (node.type === 'MemberExpression' && isTree(node.object)) {
       const name = nameOf(node.object);
       const member = memberOf(node);
       if (name === undefined || member === undefined || counted.has(node)) continue;
       used.get(name)?.add(member);
       counted.add(node.object);
-    } else if (calledOn(node) !== undefined) {
-      const callee = calledOn(node);
-      if (callee !== undefined) counted.add(callee);
+    } else if (receiver !== undefined) {
+      counted.add(receiver);
     } else if (node.type === 'FunctionExpression' && node.start === 1) {
       // The parameters of our own function are not uses.
       for (const parameter of node.params as Tree[]) counted.add(parameter);

@@ -1,9 +1,9 @@
 interface Overrunner {
-  overruns: number;
+  readonly overruns: number;
   /** Its calls are refused until then, by the monotonic clock. */
-  until: number;
+  readonly until: number;
   /** When it is forgotten. */
-  forgotten: number;
+  readonly forgotten: number;
 }
 
 /**
@@ -16,17 +16,13 @@ export class OverrunHistory {
   /** A call of this owner exceeded its time. */
   strike(owner: string, now: number): void {
     const known = this.#owners.get(owner);
-    const record =
-      known === undefined || known.forgotten <= now
-        ? { overruns: 0, until: 0, forgotten: 0 }
-        : known;
-    record.overruns++;
-    const beyond = record.overruns - freeOverruns;
-    if (beyond > 0) record.until = now + Math.min(firstRefusal * 2 ** (beyond - 1), longestRefusal);
-    record.forgotten = Math.max(record.until, now) + forgetAfter;
+    const before = known !== undefined && known.forgotten > now ? known.overruns : 0;
+    const overruns = before + 1;
+    const refusal = Math.min(firstRefusal * 2 ** (overruns - freeOverruns - 1), longestRefusal);
+    const until = overruns > freeOverruns ? now + refusal : 0;
     // Moved to the end: when there are too many, the one without overruns for the longest time is dropped.
     this.#owners.delete(owner);
-    this.#owners.set(owner, record);
+    this.#owners.set(owner, { overruns, until, forgotten: Math.max(until, now) + forgetAfter });
     this.#forget(now);
   }
 

@@ -195,17 +195,13 @@ export class Pool implements ThreadOwner {
     const { idle } = this.#threads;
     const [thread] = idle;
     if (this.#fast !== undefined || thread === undefined || this.#queue.size === 0) return;
-    const jobs = this.#nextJobs(idle.length);
+    // If several calls hang, the last thread is for those that are likely to end soon.
+    const doubtful = idle.length > 1 || this.#held.size < 2;
+    const now = this.#now;
+    const jobs = this.#queue.take(mostInBatch, doubtful, (job) => this.#isFast(job, now));
     if (jobs.length === 0) return;
     this.#fast = thread;
     thread.run(jobs, this.#options.clock.now());
-  }
-
-  /** If several calls hang, the last thread is for those that are likely to end soon. */
-  #nextJobs(idle: number): ScriptCall[] {
-    const doubtful = idle > 1 || this.#held.size < 2;
-    const now = this.#now;
-    return this.#queue.take(mostInBatch, doubtful, (job) => this.#isFast(job, now));
   }
 
   /** Whether it is for the fast queue now; otherwise it is answered, or waits elsewhere. */

@@ -3,7 +3,7 @@ import type { ScriptCall } from './script-call.js';
 
 /** The calls of one script for one owner. */
 interface CallQueue {
-  readonly jobs: ScriptCall[];
+  jobs: ScriptCall[];
   /** Its calls come here until then, by the monotonic clock. */
   until: number;
   /** Recent overruns. */
@@ -66,7 +66,10 @@ export class Quarantine {
     if (script === undefined) return;
     script.wells.delete(owner);
     script.wells.set(owner, now + forgetAfter);
-    if (script.wells.size > mostWells) forgetFirst(script.wells);
+    for (const oldest of script.wells.keys()) {
+      if (script.wells.size <= mostWells) break;
+      script.wells.delete(oldest);
+    }
   }
 
   /** False if its queue is full. */
@@ -105,19 +108,17 @@ export class Quarantine {
   /** Removes calls that have waited too long, and forgets queues without recent overruns. */
   expire(now: number): ScriptCall[] {
     const expired: ScriptCall[] = [];
+    // Not only in front: `addFirst` puts those that wait since just now before the others.
+    const isLate = ({ slowSince }: ScriptCall) => now - slowSince > this.#options.longestWait;
     for (const [compiled, { lines }] of this.#scripts) {
       for (const [owner, line] of lines) {
-        const { jobs } = line;
-        // Not only in front: `addFirst` puts those that wait since just now before the others.
-        const isLate = ({ slowSince }: ScriptCall) => now - slowSince > this.#options.longestWait;
-        const late = jobs.filter(isLate);
+        const late = line.jobs.filter(isLate);
         if (late.length > 0) {
-          const others = jobs.filter((job) => !isLate(job));
           expired.push(...late);
-          jobs.splice(0, jobs.length, ...others);
+          line.jobs = line.jobs.filter((job) => !isLate(job));
         }
         const forgiven = line.strikes === 0 || now > line.until + forgetAfter;
-        if (jobs.length === 0 && forgiven) lines.delete(owner);
+        if (line.jobs.length === 0 && forgiven) lines.delete(owner);
       }
       if (lines.size === 0) this.#scripts.delete(compiled);
     }
@@ -198,13 +199,6 @@ function hangsForMost(script: Script, now: number): boolean {
   script.hangs = troubled >= fewestTroubled && troubled > script.wells.size;
   script.decidedUntil = now + decisionTime;
   return script.hangs;
-}
-
-function forgetFirst(wells: Map<string, number>): void {
-  for (const owner of wells.keys()) {
-    wells.delete(owner);
-    return;
-  }
 }
 
 /** With fewer overrunning owners than this, the script is not blamed. */

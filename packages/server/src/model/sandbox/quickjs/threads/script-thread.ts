@@ -144,10 +144,9 @@ export class ScriptThread {
     const cpu = this.#cpuTime();
     // Most calls are over before they are seen twice.
     this.#seen.cpu ??= cpu;
-    if (cpu === undefined || this.#seen.cpu === undefined) {
-      return { job, milliseconds, ran: milliseconds };
-    }
-    return { job, milliseconds, ran: cpu - this.#seen.cpu };
+    const { cpu: first } = this.#seen;
+    const ran = cpu === undefined || first === undefined ? milliseconds : cpu - first;
+    return { job, milliseconds, ran };
   }
 
   /** Takes back all calls without a result, except the running one: it is the last of this thread for now. */
@@ -176,20 +175,17 @@ export class ScriptThread {
         this.#rest();
         this.#owner.ready();
         break;
-      case 'print':
-        this.#print(message.index, message.text);
+      case 'print': {
+        const job = this.#jobs[message.index];
+        if (job !== undefined) this.#owner.printed(job, message.text);
         break;
+      }
       case 'answers':
         this.#answers(message);
         break;
       default:
         message satisfies never;
     }
-  }
-
-  #print(index: number, text: string): void {
-    const job = this.#jobs[index];
-    if (job !== undefined) this.#owner.printed(job, text);
   }
 
   #answers({ from, answers, took, done, used }: Extract<FromWorker, { kind: 'answers' }>): void {

@@ -50,7 +50,10 @@ export class ThreadManager {
     if (this.#closed || this.#retry !== undefined) return;
     const setAside = [...this.#threads].filter((thread) => thread.setAside).length;
     const wanted = Math.min(mostThreads, Math.max(fewestThreads, setAside + 2));
-    while (this.#threads.size < wanted) this.#begin();
+    const { wasm, limits } = this.#options;
+    while (this.#threads.size < wanted) {
+      this.#threads.add(new ScriptThread(wasm, limits, this.#owner));
+    }
     if (this.#threads.size > fewestThreads) this.#shrinkLater();
   }
 
@@ -84,11 +87,6 @@ export class ThreadManager {
     const threads = [...this.#threads];
     this.#threads.clear();
     await Promise.all(threads.map((thread) => thread.end()));
-  }
-
-  #begin(): void {
-    const { wasm, limits } = this.#options;
-    this.#threads.add(new ScriptThread(wasm, limits, this.#owner));
   }
 
   /** If threads do not start, the next is tried only after a while. */
