@@ -23,7 +23,7 @@ export async function isLastSeen(
   const scope = { auth, obj: { _r: r, _rev: rev - 1 }, r };
   for (const rule of rules) {
     if (rule.constant === true) continue;
-    if (!rule.decidesDeleted || !(await rule.allows(scope))) return false;
+    if (!rule.decidesDeleted || (await rule.decide(scope)) !== 'allowed') return false;
   }
   return true;
 }

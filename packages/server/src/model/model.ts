@@ -217,9 +217,7 @@ export interface Rule
   readonly constant: boolean | undefined;
   /** In development only: see `RuleRefusal`. */
   readonly name?: RuleName | undefined;
-  /** A rule that throws or is stopped refuses, and is counted and logged. For commands, `demand` in `access.ts` distinguishes the two. */
-  allows(scope: RuleScope): boolean | Promise<boolean>;
-  /** As `allows`, but distinguishes a refusal from a rule that was stopped (a command answers 500 then) or did not run. */
+  /** A rule that throws refuses, and one that throws or is stopped is counted and logged. For commands, see `demand` in `access.ts`. */
   decide(scope: RuleScope): RuleDecision | Promise<RuleDecision>;
 }
 

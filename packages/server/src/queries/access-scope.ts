@@ -96,7 +96,7 @@ function mayHideFrom(model: Model, auth: Auth, fields: readonly string[]): boole
   if (model.hooks.preGet !== undefined) return true;
   return fieldRulesOf(model, fields).some((rule) => {
     const readsOnlyAuth = rule.isCollectionWide && !rule.lookups?.length;
-    return !readsOnlyAuth || rule.allows({ auth, r: '' }) !== true;
+    return !readsOnlyAuth || rule.decide({ auth, r: '' }) !== 'allowed';
   });
 }
 

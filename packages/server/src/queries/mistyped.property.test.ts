@@ -153,7 +153,8 @@ test.each([
           for (const [index, data] of all.entries()) {
             const r = rs[index] ?? '';
             const obj = { ...data, _r: r, _rev: 1 };
-            if (await model.access.read.allows({ auth: reader, obj, r })) allowed.push(r);
+            const decision = await model.access.read.decide({ auth: reader, obj, r });
+            if (decision === 'allowed') allowed.push(r);
           }
           const found = await foundBy(store, model, reader);
           expect(found).toEqual({ read: allowed, sorted: allowed, count: allowed.length });

@@ -38,7 +38,6 @@ export function constantRule(answer: boolean): Rule {
     isCollectionWide: true,
     decidesDeleted: true,
     constant: answer,
-    allows: () => answer,
     decide: () => decision,
   };
 }
@@ -103,22 +102,14 @@ export function scriptRule(
     if (!(found instanceof Promise)) return run(scope, found);
     return found.then((late) => run(scope, late), lookupFailure);
   };
-  const allows = (scope: RuleScope): boolean | Promise<boolean> => {
-    const answer = decide(scope);
-    return answer instanceof Promise ? answer.then(isAllowed) : isAllowed(answer);
-  };
   const reach = reachOf(lookups);
   return {
     reads: joinReads([script.reads, templateReads(lookups)]),
     ownReads: script.reads,
     isCollectionWide: script.readsOnlyAuth === true && reach === 'collection',
     decidesDeleted: script.decidesDeleted === true && reach !== 'content',
-    ...{ lookups, constant: undefined, tree, source, allows, decide },
+    ...{ lookups, constant: undefined, tree, source, decide },
   };
-}
-
-function isAllowed(decision: RuleDecision): boolean {
-  return decision === 'allowed';
 }
 
 /**
@@ -129,13 +120,8 @@ export async function demandOfAnyObject(
   rule: Rule,
   scope: Pick<RuleScope, 'auth' | 'r' | 'finder'>,
 ): Promise<void> {
-  if (rule.isCollectionWide && (!rule.lookups?.length || !hasWildcardParent(scope.r))) {
-    await demand(rule, scope);
-  }
-}
-
-function hasWildcardParent(r: string): boolean {
-  return r.includes('/*/');
+  const hasManyParents = scope.r.includes('/*/');
+  if (rule.isCollectionWide && !(hasManyParents && rule.lookups?.length)) await demand(rule, scope);
 }
 
 function scriptScope(given: RuleScope): Record<string, JsonValue | undefined> {
