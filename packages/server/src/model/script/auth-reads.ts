@@ -5,29 +5,30 @@ import { memberName } from './members.js';
 export const readsNothing: AuthParts = { uid: false, r: false, all: false };
 export const readsAll: AuthParts = { uid: true, r: true, all: true };
 
-/** Whether a script may use any of these names, or use names in a way that static reading does not show. Errs only towards true. */
-export function mentions(tree: Node, names: ReadonlySet<string>): boolean {
+/** All nodes of a tree, except those below leaves. Without recursion: a script may be nested deeply. */
+function* nodesOf(tree: Node, isLeaf = (_node: Node) => false): Generator<Node> {
   const waiting: Node[] = [tree];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    if (reachesAny(node, names)) return true;
-    waiting.push(...childrenOf(node));
+    yield node;
+    if (!isLeaf(node)) waiting.push(...childrenOf(node));
   }
+}
+
+/** Whether a script may use any of these names, or use names in a way that static reading does not show. Errs only towards true. */
+export function mentions(
+  tree: Node,
+  names: ReadonlySet<string>,
+  isLeaf?: (node: Node) => boolean,
+): boolean {
+  for (const node of nodesOf(tree, isLeaf)) if (reachesAny(node, names)) return true;
   return false;
 }
 
 /** As `mentions`, but allows what remains of a deleted object: `obj._r` and `obj._rev`. Errs only towards true. */
 export function mentionsContent(tree: Node, names: ReadonlySet<string>): boolean {
-  const waiting: Node[] = [tree];
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    if (isMemberOf(node, 'obj') && isAddress(memberName(node))) continue;
-    if (reachesAny(node, names)) return true;
-    waiting.push(...childrenOf(node));
-  }
-  return false;
-}
-
-function isAddress(name: string | undefined): boolean {
-  return name === '_r' || name === '_rev';
+  return mentions(tree, names, (node) => {
+    return isMemberOf(node, 'obj') && ['_r', '_rev'].includes(memberName(node) ?? '');
+  });
 }
 
 export function joinReads(parts: readonly AuthParts[]): AuthParts {
@@ -41,11 +42,9 @@ export function joinReads(parts: readonly AuthParts[]): AuthParts {
 /** The members of `name` that an expression reads by their names. */
 export function membersOf(tree: Node, name: string): Set<string> {
   const found = new Set<string>();
-  const waiting: Node[] = [tree];
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+  for (const node of nodesOf(tree)) {
     const member = isMemberOf(node, name) ? memberName(node) : undefined;
     if (member !== undefined) found.add(member);
-    waiting.push(...childrenOf(node));
   }
   return found;
 }
@@ -62,12 +61,9 @@ const backDoorMembers = new Set(['constructor', 'caller', 'callee', 'arguments']
  */
 export function authReads(tree: Node): AuthParts {
   const found = { uid: false, r: false, all: false };
-  // An explicit stack instead of recursion: a script may be nested deeply.
-  const waiting: Node[] = [tree];
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+  for (const node of nodesOf(tree, (node) => isMemberOf(node, 'auth'))) {
     if (isMemberOf(node, 'auth')) note(memberName(node), found);
     else if (reachesAny(node, justAuth)) return readsAll;
-    else waiting.push(...childrenOf(node));
   }
   return found;
 }

@@ -1,7 +1,6 @@
 import type {
   ArrayExpression,
   CallExpression,
-  ChainExpression,
   Expression,
   Identifier,
   LogicalExpression,
@@ -107,9 +106,9 @@ class Compiler {
       case 'ParenthesizedExpression':
         return this.compile(expression.expression);
       case 'MemberExpression':
-        return this.#member(expression);
+        return this.#whole(this.#link(expression, (object) => this.compile(object)));
       case 'ChainExpression':
-        return this.#chain(expression);
+        return this.#whole(this.#chained(expression.expression));
       case 'UnaryExpression':
         return this.#unary(expression.operator, expression.argument);
       case 'BinaryExpression':
@@ -155,14 +154,6 @@ class Compiler {
 
   #isNow(callee: Node, given: readonly unknown[]): boolean {
     return isIdentifier(callee, 'now') && !this.#names.parameters.has('now') && given.length === 0;
-  }
-
-  #member(node: MemberExpression): Closure {
-    return this.#whole(this.#link(node, (object) => this.compile(object)));
-  }
-
-  #chain(node: ChainExpression): Closure {
-    return this.#whole(this.#chained(node.expression));
   }
 
   #whole(link: Link): Closure {

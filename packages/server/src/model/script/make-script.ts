@@ -1,7 +1,7 @@
 import type { JsonValue } from '@really/protocol';
 import type { Expression, Pattern } from 'acorn';
 import { scopeName } from '../lookups/lookup-uses.js';
-import type { AuthParts, Script, ScriptResult } from '../model.js';
+import type { Script, ScriptResult } from '../model.js';
 import type { SandboxSyntaxError } from '../sandbox/sandbox.js';
 import { authReads, mentions, mentionsContent, readsNothing } from './auth-reads.js';
 import {
@@ -48,10 +48,6 @@ export function constantScript(where: string, value: JsonValue): Script {
   };
 }
 
-function readsOf(draft: ScriptDraft): AuthParts {
-  return draft.parameters.includes('auth') ? authReads(draft.tree) : readsNothing;
-}
-
 function readsOnlyAuth(draft: ScriptDraft): boolean {
   return !draft.hasThis && !mentions(draft.tree, ownVariables(draft, ['auth']));
 }
@@ -67,12 +63,6 @@ function decidesDeleted(draft: ScriptDraft): boolean {
   const { kind, hasThis, tree } = draft;
   if (kind !== 'expression') return readsOnlyAuth(draft);
   return !hasThis && !mentionsContent(tree, ownVariables(draft, ['auth', 'r']));
-}
-
-const cancel: ReadonlySet<string> = new Set(['cancel']);
-
-function treeOf(draft: ScriptDraft): Expression | undefined {
-  return draft.kind === 'expression' ? (draft.tree as Expression) : undefined;
 }
 
 function compileDraft(draft: ScriptDraft): CompiledExpression | undefined {
@@ -102,13 +92,12 @@ function closureScript(
   remote: SandboxedScript,
   tools: ScriptTools,
 ): Script {
-  const first = draft.line;
   const run = (scope: ScriptScope): ScriptResult | Promise<ScriptResult> => {
     try {
       return answer(compiled.run(scope), draft);
     } catch (error) {
       if (error instanceof BeyondClosure) return remote.run(scope);
-      if (error instanceof ClosureThrew) return threw(error.message, first + error.line - 1);
+      if (error instanceof ClosureThrew) return threw(error.message, draft.line + error.line - 1);
       throw error;
     }
   };
@@ -122,14 +111,14 @@ function closureScript(
 
 /** What is known of a script without running it. */
 function traitsOf(draft: ScriptDraft) {
+  const { kind, where, tree, source, parameters } = draft;
   return {
-    where: draft.where,
-    reads: readsOf(draft),
+    where,
+    reads: parameters.includes('auth') ? authReads(tree) : readsNothing,
     readsOnlyAuth: readsOnlyAuth(draft),
     decidesDeleted: decidesDeleted(draft),
-    mayCancel: mentions(draft.tree, cancel),
-    tree: treeOf(draft),
-    source: draft.kind === 'expression' ? draft.source : undefined,
+    mayCancel: mentions(tree, new Set(['cancel'])),
+    ...(kind === 'expression' && { tree: tree as Expression, source }),
   };
 }
 
