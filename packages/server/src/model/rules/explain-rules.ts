@@ -1,12 +1,4 @@
-import type {
-  BinaryExpression,
-  CallExpression,
-  ConditionalExpression,
-  Expression,
-  LogicalExpression,
-  MemberExpression,
-  UnaryExpression,
-} from 'acorn';
+import type { Expression } from 'acorn';
 import type { Lookup } from '../lookups/lookup.js';
 import { isFoundByIndex } from '../lookups/lookup-search.js';
 import { lookupReads, scopeName } from '../lookups/lookup-uses.js';
@@ -125,22 +117,15 @@ function isCollectionWide({ model, isFixed }: PartScope, node: Expression): bool
 function canFilter(scope: PartScope, part: Expression): boolean {
   const node = unwrapped(part);
   switch (node.type) {
-    case 'LogicalExpression': {
-      const { left, right, operator } = node as LogicalExpression;
-      return operator !== '??' && canFilter(scope, left) && canFilter(scope, right);
-    }
-    case 'UnaryExpression': {
-      const { operator, argument } = node as UnaryExpression;
-      return operator === '!' && canFilter(scope, argument);
-    }
-    case 'ConditionalExpression': {
-      const { test, consequent, alternate } = node as ConditionalExpression;
-      return [test, consequent, alternate].every((inner) => canFilter(scope, inner));
-    }
+    case 'LogicalExpression':
+      return node.operator !== '??' && canFilter(scope, node.left) && canFilter(scope, node.right);
+    case 'UnaryExpression':
+      return node.operator === '!' && canFilter(scope, node.argument);
+    case 'ConditionalExpression':
+      return [node.test, node.consequent, node.alternate].every((inner) => canFilter(scope, inner));
     case 'BinaryExpression': {
-      const { left, right, operator } = node as BinaryExpression;
-      if (!Object.hasOwn(mirrored, operator)) return false;
-      const [a, b] = [left as Expression, right];
+      if (!Object.hasOwn(mirrored, node.operator)) return false;
+      const [a, b] = [node.left as Expression, node.right];
       return (
         (isField(scope.model, a) && isKnown(scope, b)) ||
         (isKnown(scope, a) && isField(scope.model, b)) ||
@@ -148,11 +133,9 @@ function canFilter(scope: PartScope, part: Expression): boolean {
       );
     }
     case 'CallExpression': {
-      const call = includesCall(node as CallExpression);
-      const list = call?.callee.object as Expression | undefined;
-      return call !== undefined && list !== undefined
-        ? isKnown(scope, list) && isField(scope.model, call.value)
-        : isKnown(scope, node);
+      const call = includesCall(node);
+      if (call === undefined) return isKnown(scope, node);
+      return isKnown(scope, call.callee.object as Expression) && isField(scope.model, call.value);
     }
     default:
       return isField(scope.model, node) || isKnown(scope, node);
@@ -163,13 +146,12 @@ function isField({ fields }: Model, part: Expression): boolean {
   const node = unwrapped(part);
   if (node.type === 'Identifier') return node.name === 'r';
   if (node.type !== 'MemberExpression') return false;
-  const { object } = node as MemberExpression;
+  const { object } = node;
   if (object.type !== 'Identifier' || object.name !== 'obj') return false;
-  const name = memberName(node as MemberExpression) ?? '';
+  const name = memberName(node) ?? '';
+  if (name === '_r' || name === '_rev') return true;
   const field = fields.get(name);
-  return (
-    name === '_r' || name === '_rev' || (field !== undefined && scalarTypeOf(field) !== undefined)
-  );
+  return field !== undefined && scalarTypeOf(field) !== undefined;
 }
 
 function isKnown(scope: PartScope, node: Expression): boolean {

@@ -61,13 +61,9 @@ export function updatedFields(
     const value = valueAtPath(after, rule.path);
     const was = valueAtPath(before, rule.path);
     const isNamed = related.some((key) => key.length >= path.length);
-    const isWritten = isNamed || (related.length > 0 && !isSame(value, was));
+    const isWritten = isNamed || (related.length > 0 && !deepEqual(value, was));
     return isWritten ? [{ rule, value, was }] : [];
   });
-}
-
-function isSame(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : deepEqual(a, b);
 }
 
 /**

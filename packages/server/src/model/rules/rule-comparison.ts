@@ -2,7 +2,7 @@ import type { JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
 import type { StoredFieldType } from '../../store/collection-layout.js';
 import type { Field } from '../model.js';
 import type { Value } from '../script/operators.js';
-import { allOf, always, type Formula, type FormulaOutcome, not } from './rule-formula.js';
+import { allOf, type Formula, not } from './rule-formula.js';
 
 /** How the values of a field compare. `ascii`: texts without other characters. */
 export type ScalarType = StoredFieldType['type'] | 'ascii';
@@ -45,17 +45,12 @@ export function needsType(operator: string, value: Value): boolean {
   return operator !== '===' && operator !== '!==';
 }
 
-/** When a comparison of a field with a known value holds. */
-export function compare(
+/** When a comparison of a field with a known value holds; `undefined` if no filter can say it. */
+export function comparison(
   field: FieldOperand,
   operator: string,
   value: Value,
-): FormulaOutcome | undefined {
-  const holds = comparison(field, operator, value);
-  return holds === undefined ? undefined : { holds, throws: false };
-}
-
-function comparison(field: FieldOperand, operator: string, value: Value): Formula | undefined {
+): Formula | undefined {
   switch (operator) {
     case '==':
     case '===':
@@ -107,15 +102,12 @@ function hasSameOrder({ type }: FieldOperand, value: Value): value is number | s
 const longestList = 1000;
 
 /** When the field's value is an element of the list: as `===`, without conversion of either. */
-export function isOneOf(
-  { name }: FieldOperand,
-  list: readonly JsonValue[],
-): FormulaOutcome | undefined {
+export function isOneOf({ name }: FieldOperand, list: readonly JsonValue[]): Formula | undefined {
   // A stored null is not the same as a missing field, which no filter can tell.
   if (list.length > longestList || list.includes(null)) return undefined;
   // In the sandbox no list or object equals another.
   const values = list.filter((value) => typeof value !== 'object');
-  return values.length === 0 ? always(false) : { holds: test(name, 'in', values), throws: false };
+  return values.length > 0 && test(name, 'in', values);
 }
 
 /** When the field's value by itself is truthy. */

@@ -11,7 +11,7 @@ export interface FormulaOutcome {
 
 export const thrown: FormulaOutcome = { holds: false, throws: true };
 
-export function always(holds: boolean): FormulaOutcome {
+export function neverThrows(holds: Formula): FormulaOutcome {
   return { holds, throws: false };
 }
 

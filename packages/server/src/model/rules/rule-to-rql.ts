@@ -19,7 +19,7 @@ import { memberName } from '../script/members.js';
 import type { Value } from '../script/operators.js';
 import { unwrapped } from '../script/parse-script.js';
 import {
-  compare,
+  comparison,
   type FieldOperand,
   isOneOf,
   isTruthy,
@@ -29,12 +29,12 @@ import {
   scalarTypeOf,
 } from './rule-comparison.js';
 import {
-  always,
   both,
   choice,
   either,
   type FormulaOutcome,
   negated,
+  neverThrows,
   sizeOf,
   thrown,
 } from './rule-formula.js';
@@ -164,9 +164,9 @@ class Translation {
     const operand = this.#operand(node);
     if (operand === undefined) return undefined;
     if (operand.kind === 'throws') return thrown;
-    if (operand.kind === 'known') return always(Boolean(operand.value));
+    if (operand.kind === 'known') return neverThrows(Boolean(operand.value));
     this.#assume(operand);
-    return { holds: isTruthy(operand), throws: false };
+    return neverThrows(isTruthy(operand));
   }
 
   #comparison(node: BinaryExpression): FormulaOutcome | undefined {
@@ -192,14 +192,16 @@ class Translation {
     if (list?.kind !== 'known' || field?.kind !== 'field') return undefined;
     const { value } = list;
     if (value === undefined || value === null) {
-      return call?.callee.optional ? always(false) : thrown;
+      return call?.callee.optional ? neverThrows(false) : thrown;
     }
-    return Array.isArray(value) ? isOneOf(field, value) : undefined;
+    const holds = Array.isArray(value) ? isOneOf(field, value) : undefined;
+    return holds === undefined ? undefined : neverThrows(holds);
   }
 
   #compared(field: FieldOperand, operator: string, value: Value): FormulaOutcome | undefined {
     if (needsType(operator, value)) this.#assume(field);
-    return compare(field, operator, value);
+    const holds = comparison(field, operator, value);
+    return holds === undefined ? undefined : neverThrows(holds);
   }
 
   /** `_r` and `_rev` have fixed types. */
