@@ -10,6 +10,7 @@ import {
   lookupR,
   type ReadLookups,
 } from './lookup.js';
+import { insertionsOf } from './template-reads.js';
 
 /** Variables of a script, by name. */
 export type LookupScope = Record<string, JsonValue>;
@@ -107,9 +108,9 @@ function report(
     const r = lookupR(lookup.template, inputs, found);
     if (r !== undefined) onFound(r, found.get(lookup.name), members);
     for (const { template } of [...lookup.needs, lookup]) {
-      for (const part of [template.start, ...template.steps]) {
-        if (typeof part !== 'object' || part.kind !== 'lookup') continue;
-        const source = [...lookup.needs].find(({ name }) => name === part.name);
+      for (const part of insertionsOf(template)) {
+        if (part.kind !== 'lookup') continue;
+        const source = lookup.needs.find(({ name }) => name === part.name);
         const sourceR = source && lookupR(source.template, inputs, found);
         const [member = ''] = part.path;
         if (sourceR !== undefined) onFound(sourceR, found.get(part.name), new Set([member]));

@@ -1,12 +1,4 @@
-import type {
-  BinaryExpression,
-  ConditionalExpression,
-  Identifier,
-  LogicalExpression,
-  MemberExpression,
-  Node,
-  UnaryExpression,
-} from 'acorn';
+import type { AnyNode, Identifier, MemberExpression, Node } from 'acorn';
 import { childrenOf, mentions } from '../script/auth-reads.js';
 import { isObjectMember, memberName } from '../script/members.js';
 
@@ -104,31 +96,28 @@ export function unchained(node: Node): Node {
 }
 
 function visitsIn({ node, isTest }: Visit): Visit[] {
-  switch (node.type) {
+  const parent = node as AnyNode;
+  switch (parent.type) {
     case 'ChainExpression':
     case 'ParenthesizedExpression':
-      return childrenOf(node).map((child) => ({ node: child, isTest }));
-    case 'UnaryExpression': {
-      const { operator, argument } = node as UnaryExpression;
-      return [{ node: argument, isTest: operator === '!' }];
-    }
+      return [{ node: parent.expression, isTest }];
+    case 'UnaryExpression':
+      return [{ node: parent.argument, isTest: parent.operator === '!' }];
     case 'LogicalExpression': {
-      const { operator, left, right } = node as LogicalExpression;
+      const { operator, left, right } = parent;
       return [
         { node: left, isTest: operator !== '??' && (isTest || operator === '&&') },
         { node: right, isTest },
       ];
     }
-    case 'ConditionalExpression': {
-      const { test, consequent, alternate } = node as ConditionalExpression;
+    case 'ConditionalExpression':
       return [
-        { node: test, isTest: true },
-        { node: consequent, isTest },
-        { node: alternate, isTest },
+        { node: parent.test, isTest: true },
+        { node: parent.consequent, isTest },
+        { node: parent.alternate, isTest },
       ];
-    }
     case 'BinaryExpression': {
-      const { operator, left, right } = node as BinaryExpression;
+      const { operator, left, right } = parent;
       const isEquality = ['==', '!=', '===', '!=='].includes(operator);
       const isNullTest = isEquality && (isNullish(left) || isNullish(right));
       return [left, right].map((side) => ({ node: side, isTest: isNullTest }));

@@ -80,12 +80,8 @@ export function lookupR(
   inputs: LookupInputs,
   found: FoundObjects,
 ): string | undefined {
-  let r = '';
-  if (start !== undefined) {
-    const value = insertedValue(start, inputs, found);
-    if (typeof value !== 'string') return undefined;
-    r = value;
-  }
+  let r = start === undefined ? '' : insertedValue(start, inputs, found);
+  if (typeof r !== 'string') return undefined;
   for (const step of steps) {
     const id = typeof step === 'string' ? step : insertedValue(step, inputs, found);
     // A value is one step: with a `/` in it, it would lead elsewhere.
