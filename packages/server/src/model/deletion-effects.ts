@@ -98,33 +98,31 @@ export interface UnsetOperation {
  * lists are removed, other fields lose their value.
  */
 export function unsetOperations(model: Model, data: JsonObject, r: string): UnsetOperation[] {
-  const found: UnsetOperation[] = [];
-  for (const field of model.fields.values()) collect(field, data[field.name], field.name, r, found);
-  return found;
+  return [...model.fields.values()].flatMap((field) =>
+    operationsIn(field, data[field.name], field.name, r),
+  );
 }
 
-function collect(
+function operationsIn(
   field: Field,
   value: JsonValue | undefined,
   key: string,
   r: string,
-  found: UnsetOperation[],
-): void {
-  if (!holdsReference(field)) return;
+): UnsetOperation[] {
+  if (!holdsReference(field)) return [];
   if (field.type === 'reference') {
-    if (value === r && field.onDeleted === 'unset') found.push({ op: 'set', key, value: null });
-  } else if (field.type === 'Object' && isJsonObject(value)) {
-    for (const inner of field.fields.values()) {
-      collect(inner, value[inner.name], `${key}.${inner.name}`, r, found);
-    }
-  } else if (field.type === 'List' && Array.isArray(value)) {
-    if (field.items.type === 'reference') {
-      const isUnset = field.items.onDeleted === 'unset' && value.includes(r);
-      if (isUnset) found.push({ op: 'pull', key, value: r });
-      return;
-    }
-    for (const [index, element] of value.entries()) {
-      collect(field.items, element, `${key}[${index}]`, r, found);
-    }
+    return value === r && field.onDeleted === 'unset' ? [{ op: 'set', key, value: null }] : [];
   }
+  if (field.type === 'Object' && isJsonObject(value)) {
+    return [...field.fields.values()].flatMap((inner) =>
+      operationsIn(inner, value[inner.name], `${key}.${inner.name}`, r),
+    );
+  }
+  if (field.type !== 'List' || !Array.isArray(value)) return [];
+  const { items } = field;
+  if (items.type === 'reference') {
+    const isUnset = items.onDeleted === 'unset' && value.includes(r);
+    return isUnset ? [{ op: 'pull', key, value: r }] : [];
+  }
+  return value.flatMap((element, index) => operationsIn(items, element, `${key}[${index}]`, r));
 }

@@ -1,5 +1,6 @@
 import {
   deepEqual,
+  isJsonObject,
   type JsonObject,
   type JsonValue,
   ownMember,
@@ -31,34 +32,30 @@ export async function evolve(model: Model, object: StoredObject): Promise<Evolve
   const due = model.evolutions.filter(({ to }) => to > object.modelVersion);
   let { data } = object;
   for (const evolution of due) {
-    const step = await runEvolution(model, evolution, { ...object, data });
-    if (step.kind === 'failed') return step;
-    data = step.data;
+    const evolved = await runEvolution(model, evolution, { ...object, data });
+    if (typeof evolved === 'string') return { kind: 'failed', reason: evolved };
+    data = evolved;
   }
   const last = due.at(-1);
   if (!last) return await recalculated(model, object, data);
   const result = fitted(model, object.data, data);
   if (result.errors.none) return await recalculated(model, object, result.data);
   const errors = JSON.stringify(result.errors.toFieldErrors());
-  return failed(model, last, `returned an object that does not fit the model: ${errors}`);
+  const message = `returned an object that does not fit the model: ${errors}`;
+  return { kind: 'failed', reason: reasonOf(model, last, threw(message)) };
 }
 
-type Step =
-  | { readonly kind: 'evolved'; readonly data: JsonObject }
-  | Extract<Evolved, { kind: 'failed' }>;
-
+/** The new data, or the reason why there is none. */
 async function runEvolution(
   model: Model,
   evolution: Evolution,
   object: StoredObject,
-): Promise<Step> {
+): Promise<JsonObject | string> {
   const result = await evolution.script.run({ obj: scriptObject(object) });
-  if (result.kind !== 'returned') return failedBy(model, evolution, result);
+  if (result.kind !== 'returned') return reasonOf(model, evolution, result);
   const { value } = result;
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return { kind: 'evolved', data: ownMembers(value) };
-  }
-  return failed(model, evolution, `returned ${kindOf(value)}; expected the object`);
+  if (isJsonObject(value)) return ownMembers(value);
+  return reasonOf(model, evolution, threw(`returned ${kindOf(value)}; expected the object`));
 }
 
 /** The data to store from an evolution's result, without its R and revision. */
@@ -121,27 +118,19 @@ export function knownMembers({ fields }: Model, data: JsonObject): JsonObject {
   return Object.fromEntries(entries.filter(([name]) => fields.has(name)));
 }
 
-function failedBy(
+function reasonOf(
   model: Model,
   { script }: Evolution,
   result: Exclude<ScriptResult, { kind: 'returned' }>,
-): Extract<Evolved, { kind: 'failed' }> {
-  if (result.kind === 'cancelled') {
-    return { kind: 'failed', reason: `${script.where} cancelled: ${result.message}` };
-  }
-  if (result.kind === 'refused') {
-    return { kind: 'failed', reason: `${script.where} did not run: beyond ${result.bound}` };
-  }
+): string {
+  if (result.kind === 'cancelled') return `${script.where} cancelled: ${result.message}`;
+  if (result.kind === 'refused') return `${script.where} did not run: beyond ${result.bound}`;
   model.onScriptFailure(script.where, result);
   const line = result.line === undefined ? '' : `:${result.line}`;
   const why = result.kind === 'threw' ? result.message : `stopped, out of ${result.reason}`;
-  return { kind: 'failed', reason: `${script.where}${line}: ${why}` };
+  return `${script.where}${line}: ${why}`;
 }
 
-function failed(
-  model: Model,
-  evolution: Evolution,
-  message: string,
-): Extract<Evolved, { kind: 'failed' }> {
-  return failedBy(model, evolution, { kind: 'threw', message, line: undefined });
+function threw(message: string) {
+  return { kind: 'threw', message, line: undefined } as const;
 }

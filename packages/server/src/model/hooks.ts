@@ -1,8 +1,8 @@
-import { type Auth, type JsonObject, type JsonValue, ProtocolError } from '@really/protocol';
-import { type LookupScope, lookupScope } from './lookups/find-lookups.js';
+import { type Auth, type JsonObject, ProtocolError } from '@really/protocol';
+import { lookupScope } from './lookups/find-lookups.js';
 import type { LookupFinder } from './lookups/lookup.js';
 import type { Model, Script, ScriptResult } from './model.js';
-import { ownerKey } from './script/expression.js';
+import { ownerKey, type ScriptScope } from './script/expression.js';
 import { refusalError, scriptError } from './script/failure-log.js';
 import { copyScriptOwner, scriptOwnerOf } from './script-owner.js';
 
@@ -23,8 +23,7 @@ export async function runOnValidate(
 ): Promise<void> {
   const hook = model.hooks.onValidate;
   if (hook === undefined) return;
-  const found = await foundFor(model, hook, input, request);
-  await run(model, hook, { ...found, input, ...ownInput(request.auth) });
+  await run(model, hook, input, { input, ...owned(request) }, request);
 }
 
 export interface PreUpdateScope {
@@ -42,9 +41,8 @@ export async function runPreUpdate(
 ): Promise<void> {
   const hook = model.hooks.preUpdate;
   if (hook === undefined) return;
-  const found = await foundFor(model, hook, before, request);
-  const scope = { ...found, before, after, fields: [...fields] };
-  await run(model, hook, { ...scope, ...ownInput(request.auth) });
+  const scope = { before, after, fields: [...fields], ...owned(request) };
+  await run(model, hook, before, scope, request);
 }
 
 /** Throws as `runOnValidate`. */
@@ -55,30 +53,25 @@ export async function runPreDelete(
 ): Promise<void> {
   const hook = model.hooks.preDelete;
   if (hook === undefined) return;
-  const found = await foundFor(model, hook, obj, request);
-  await run(model, hook, { ...found, obj, auth: plainAuth(request.auth) });
-}
-
-function foundFor(
-  model: Model,
-  hook: Script,
-  obj: JsonObject,
-  { auth, r, finder = { read: model.readLookups } }: HookRequest,
-): LookupScope | Promise<LookupScope> {
-  return lookupScope(hook.lookups, { auth, r, obj }, finder);
+  await run(model, hook, obj, { obj }, request);
 }
 
 /** For a hook whose arguments come from the requester. */
-function ownInput(auth: Auth) {
-  return { auth: plainAuth(auth), [ownerKey]: scriptOwnerOf(auth) };
+function owned({ auth }: HookRequest) {
+  return { [ownerKey]: scriptOwnerOf(auth) };
 }
 
+/** `obj`: what its lookups are found for. */
 async function run(
   model: Model,
   hook: Script,
-  scope: Record<string, JsonValue | undefined>,
+  obj: JsonObject,
+  scope: ScriptScope,
+  { auth, r, finder = { read: model.readLookups } }: HookRequest,
 ): Promise<void> {
-  const error = hookError(model, hook, await hook.run(scope));
+  const found = await lookupScope(hook.lookups, { auth, r, obj }, finder);
+  const result = await hook.run({ ...found, ...scope, auth: plainAuth(auth) });
+  const error = hookError(model, hook, result);
   if (error !== undefined) throw error;
 }
 

@@ -13,7 +13,6 @@ import type { Model, ModelLimits, ModelProblem, ModelSet, OnScriptFailure } from
 import type { Sandbox } from './sandbox/sandbox.js';
 import { failureLog } from './script/failure-log.js';
 import { makeScript } from './script/make-script.js';
-import type { ScriptTools } from './script/sandboxed-script.js';
 
 export { formatProblem } from './load/problems.js';
 
@@ -103,16 +102,13 @@ function shownPath(dir: string): string {
   return shown === '' || shown.startsWith('..') || isAbsolute(shown) ? dir : shown;
 }
 
-function toolsFor({ isPostHook }: ScriptSlot, tools: LoadOptions): ScriptTools {
-  const { sandbox, postHookSandbox = sandbox, now } = tools;
-  return { sandbox: isPostHook ? postHookSandbox : sandbox, now };
-}
-
 /** Compiles all scripts. A script that the parser accepts and the sandbox does not is a problem of its file. */
-async function compileAll(slots: readonly ScriptSlot[], tools: LoadOptions): Promise<void> {
+async function compileAll(slots: readonly ScriptSlot[], options: LoadOptions): Promise<void> {
+  const { sandbox, postHookSandbox = sandbox, now } = options;
   await Promise.all(
     slots.map(async (slot) => {
-      const script = await makeScript(slot.draft, toolsFor(slot, tools));
+      const tools = { sandbox: slot.isPostHook ? postHookSandbox : sandbox, now };
+      const script = await makeScript(slot.draft, tools);
       if (!('kind' in script)) {
         slot.script = script;
         return;
