@@ -22,13 +22,30 @@ export async function readExportProgress(file: FileHandle): Promise<ExportFileSt
   if (first.done) return { kind: 'nothing' };
   const header = headerOf(first.value);
   if (header.kind !== 'header') return header;
-  const scan = new ProgressScan(header.header, first.value.end);
-  for await (const line of lines) {
-    const step = scan.take(line);
-    if (step === 'complete') return { kind: 'complete' };
-    if (step === 'torn') break;
+  let progress: ExportProgress = { header: header.header, objects: 0, changes: 0 };
+  let size = first.value.end;
+  /** Of the object that comes next. */
+  let changes = 0;
+  // Recognises lines by their prefix, as they were written: that is fast.
+  for await (const { text = '', end, whole } of lines) {
+    if (!whole || !text.endsWith('}')) break;
+    if (text.startsWith('{"end":')) return { kind: 'complete' };
+    if (text.startsWith('{"change":')) {
+      changes += 1;
+      continue;
+    }
+    const since = /^\{"since":(\d+)\}$/.exec(text)?.[1];
+    const r = /^\{"r":"([^"]+)"/.exec(text)?.[1];
+    if (since !== undefined) progress = { ...progress, since: Number(since) };
+    else if (r !== undefined) {
+      const last = progress.since === undefined ? r : progress.last;
+      const counts = { objects: progress.objects + 1, changes: progress.changes + changes };
+      progress = { ...progress, last, ...counts };
+    } else break;
+    changes = 0;
+    size = end;
   }
-  return { kind: 'begun', size: scan.size, progress: scan.progress };
+  return { kind: 'begun', size, progress };
 }
 
 function headerOf({
@@ -40,38 +57,4 @@ function headerOf({
   const isBegun = !whole && '{"really":"export","version":1,'.startsWith(text.slice(0, 31));
   if (isBegun) return { kind: 'nothing' };
   return { kind: 'other', why: read.kind === 'wrong' ? read.why : 'the first line has no end' };
-}
-
-class ProgressScan {
-  size: number;
-  progress: ExportProgress;
-  #changes = 0;
-
-  constructor(header: ExportHeader, size: number) {
-    this.size = size;
-    this.progress = { header, objects: 0, changes: 0 };
-  }
-
-  /** Recognises lines by their prefix, as they were written: that is fast. */
-  take({ text = '', end, whole }: ExportLine): 'taken' | 'complete' | 'torn' {
-    if (!whole || !text.endsWith('}')) return 'torn';
-    const { progress } = this;
-    const since = /^\{"since":(\d+)\}$/.exec(text)?.[1];
-    const r = /^\{"r":"([^"]+)"/.exec(text)?.[1];
-    if (text.startsWith('{"change":')) {
-      this.#changes += 1;
-      return 'taken';
-    }
-    if (text.startsWith('{"end":')) return 'complete';
-    if (since !== undefined) {
-      this.progress = { ...progress, since: Number(since) };
-    } else if (r !== undefined) {
-      const last = progress.since === undefined ? r : progress.last;
-      const changes = progress.changes + this.#changes;
-      this.progress = { ...progress, last, objects: progress.objects + 1, changes };
-    } else return 'torn';
-    this.#changes = 0;
-    this.size = end;
-    return 'taken';
-  }
 }

@@ -2,14 +2,7 @@ import { isSystemName, namesOf } from '@really/protocol';
 import type { Progress } from '../platform/progress.js';
 import type { CollectionSize, ExportReader } from '../store/export-reader.js';
 import type { ObjectWithHistory, Pos } from '../store/stored-object.js';
-import {
-  type ExportHeader,
-  endLine,
-  formatVersion,
-  headerLine,
-  objectLines,
-  sinceLine,
-} from './format.js';
+import { type ExportEnd, type ExportHeader, formatVersion, lineOf, objectLines } from './format.js';
 
 /** Objects read at once, and changes read at once. */
 const sliceLimit = 500;
@@ -52,8 +45,7 @@ export class StoreExport {
   readonly #sink: LineSink;
   readonly #options: StoreExportOptions;
   readonly #progress: Progress;
-  #objects = 0;
-  #changes = 0;
+  #counts = { objects: 0, changes: 0 };
 
   constructor(
     reader: ExportReader,
@@ -79,26 +71,31 @@ export class StoreExport {
       newest,
     } as const;
     const header: ExportHeader = { ...about, history, system, ...(collections && { collections }) };
-    await this.#sink.write(headerLine(header));
+    await this.#sink.write(lineOf(header));
     return await this.goOn({ header, objects: 0, changes: 0 });
   }
 
   async goOn({ header, last, since, ...counts }: ExportProgress): Promise<ExportCounts> {
-    ({ objects: this.#objects, changes: this.#changes } = counts);
+    this.#counts = counts;
     try {
       if (since === undefined) await this.#everything(last);
       await this.#catchUp(since ?? header.position);
     } finally {
       this.#progress.end();
     }
-    return { objects: this.#objects, changes: this.#changes };
+    return this.#counts;
   }
 
   async #everything(last: string | undefined): Promise<void> {
     const chosen = (await this.#reader.collections()).filter(({ names }) => this.#isWanted(names));
     const total = chosen.reduce((sum, { objects }) => sum + objects, 0);
-    this.#progress.begin({ doing: 'exporting', unit: 'objects', total, done: this.#objects });
-    const begun = last === undefined ? undefined : keyOf(last);
+    this.#progress.begin({
+      doing: 'exporting',
+      unit: 'objects',
+      total,
+      done: this.#counts.objects,
+    });
+    const begun = last === undefined ? undefined : namesOf(last).join('/');
     for (const { names } of chosen) {
       const key = names.join('/');
       if (begun !== undefined && key < begun) continue;
@@ -124,21 +121,21 @@ export class StoreExport {
       const altered = await this.#reader.altered(after, alteredLimit, history);
       const lost = altered.lost.filter((names) => this.#isWanted(names));
       const entries = altered.entries.filter(({ object: { r } }) => this.#isWanted(namesOf(r)));
-      if (lost.length + entries.length > 0) await this.#sink.write(sinceLine(after));
+      if (lost.length + entries.length > 0) await this.#sink.write(lineOf({ since: after }));
       for (const names of lost) await this.#collection(names);
       await this.#write(entries);
       after = altered.through;
       more = altered.more || lost.length > 0;
     }
     const { newest } = await this.#reader.state();
-    const counts = { objects: this.#objects, changes: this.#changes };
-    await this.#sink.write(endLine({ position: after, newest, ...counts }));
+    const end: ExportEnd = { position: after, newest, ...this.#counts };
+    await this.#sink.write(lineOf({ end }));
   }
 
   async #write(entries: readonly ObjectWithHistory[]): Promise<void> {
     if (entries.length === 0) return;
-    this.#objects += entries.length;
-    for (const { history } of entries) this.#changes += history.length;
+    this.#counts.objects += entries.length;
+    for (const { history } of entries) this.#counts.changes += history.length;
     await this.#sink.write(entries.map(objectLines).join(''));
     this.#progress.advance(entries.length);
   }
@@ -148,9 +145,4 @@ export class StoreExport {
     if (only) return only.includes(names.join('/'));
     return system || !isSystemName(names[0] ?? '');
   }
-}
-
-/** `users/posts` of `/users/1/posts/2`. */
-function keyOf(r: string): string {
-  return namesOf(r).join('/');
 }

@@ -3,7 +3,8 @@ import type { Change, ObjectWithHistory, Pos, StoredObject } from '../store/stor
 /**
  * The version of the format of an export, in its first line.
  *
- * 1: header, objects each after its changes, `since` lines, end.
+ * 1: header, objects each after its changes, `{ since }` lines, `{ end }`. The objects after a `since` line were
+ * written after this position, and replace earlier lines of the same R.
  */
 export const formatVersion = 1;
 
@@ -33,8 +34,8 @@ export interface ExportEnd {
   readonly changes?: number | undefined;
 }
 
-export function headerLine(header: ExportHeader): string {
-  return `${JSON.stringify(header)}\n`;
+export function lineOf(value: object): string {
+  return `${JSON.stringify(value)}\n`;
 }
 
 /**
@@ -48,7 +49,7 @@ export function objectLines({ object, history }: ObjectWithHistory): string {
 function objectLine({ r, rev, modelVersion, deleted, touched, data }: StoredObject): string {
   const shown = { r, rev, modelVersion, ...(deleted && { deleted }) };
   const rest = deleted ? {} : { ...(!isEmpty(touched) && { touched }), data };
-  return `${JSON.stringify({ ...shown, ...rest })}\n`;
+  return lineOf({ ...shown, ...rest });
 }
 
 function changeLine({ r, rev, type, at, by, modelVersion, ...rest }: Change): string {
@@ -60,19 +61,7 @@ function changeLine({ r, rev, type, at, by, modelVersion, ...rest }: Change): st
     ...(!isEmpty(touched) && { touched }),
     ...(cause !== undefined && { cause }),
   };
-  return `${JSON.stringify({ change })}\n`;
-}
-
-/**
- * The objects that follow were written after this position, and replace earlier lines of the same
- * R.
- */
-export function sinceLine(position: Pos): string {
-  return `${JSON.stringify({ since: position })}\n`;
-}
-
-export function endLine(end: ExportEnd): string {
-  return `${JSON.stringify({ end })}\n`;
+  return lineOf({ change });
 }
 
 function isEmpty(object: object): boolean {

@@ -1,8 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { namesOf } from '@really/protocol';
 import type { Model } from '../model/model.js';
+import { systemActor } from '../objects/system-records.js';
 import { quantity } from '../platform/quantity.js';
-import type { ObjectWithHistory, StoredObject } from '../store/stored-object.js';
+import type { Change, ObjectWithHistory, StoredObject } from '../store/stored-object.js';
 import type { RestoredObject } from '../store/write-group.js';
 import { fitModel, misfitsOf } from './fit-model.js';
 import {
@@ -14,7 +15,6 @@ import {
 } from './import-plan.js';
 import { MissingReferences, targetsOf } from './missing-references.js';
 import { type ExportPart, readExport } from './read-export.js';
-import { withCreation } from './with-creation.js';
 
 /** Objects of one commit: each batch is on disk before the next begins. */
 const batchObjects = 500;
@@ -64,8 +64,8 @@ export class StoreImport {
   readonly #plan: ImportPlan;
   readonly #now: number;
   readonly #missing: MissingReferences;
-  #batch: DeferredObject[] = [];
-  #rs = new Set<string>();
+  /** By R. */
+  #batch = new Map<string, DeferredObject>();
   #bytes = 0;
   /**
    * Batches with a unique value of an existing object that is replaced later, or that is not in the
@@ -110,25 +110,17 @@ export class StoreImport {
     }
     if (part.kind !== 'object') return;
     this.#options.progress.advance(1);
-    const { r } = part.kept.object;
-    const counts = this.#plan.duplicates.get(r);
-    if (counts !== undefined && counts !== part.line) return;
+    const { line, kept } = part;
+    const { object, history } = kept;
+    const { handWritten, duplicates } = this.#plan;
+    const counts = duplicates.get(object.r);
+    if (counts !== undefined && counts !== line) return;
     // A second line for an object is compared with the result of the first.
-    if (this.#rs.has(r)) await this.#flush();
-    await this.#add(part);
+    if (this.#batch.has(object.r)) await this.#flush();
+    const taken = handWritten ? await this.#fitted(object, line) : await this.#asItIs(object, line);
+    this.#batch.set(object.r, { ...taken, history, line });
     this.#bytes += bytes;
-    if (this.#batch.length >= batchObjects || this.#bytes >= batchBytes) await this.#flush();
-  }
-
-  async #add({
-    kept: { object, history },
-    line,
-  }: Extract<ExportPart, { kind: 'object' }>): Promise<void> {
-    this.#rs.add(object.r);
-    const taken = this.#plan.handWritten
-      ? await this.#fitted(object, line)
-      : await this.#asItIs(object, line);
-    this.#batch.push({ ...taken, history, line });
+    if (this.#batch.size >= batchObjects || this.#bytes >= batchBytes) await this.#flush();
   }
 
   async #fitted(object: StoredObject, line: number): Promise<PreparedObject> {
@@ -147,12 +139,12 @@ export class StoreImport {
   async #flush(): Promise<void> {
     const batch = this.#batch;
     const bytes = this.#bytes;
-    this.#batch = [];
-    this.#rs = new Set();
+    this.#batch = new Map();
     this.#bytes = 0;
-    const { store } = this.#options;
-    const stored = await store.getMany(batch.map(({ object: { r } }) => r));
-    const writing = batch.filter((given, index) => this.#isWanted(given, stored[index]));
+    const stored = await this.#options.store.getMany([...batch.keys()]);
+    const writing = [...batch.values()].filter((given, index) =>
+      this.#isWanted(given, stored[index]),
+    );
     await this.#write(writing, bytes);
   }
 
@@ -190,28 +182,22 @@ export class StoreImport {
   }
 
   /** Whether it has to be written, given the existing object. */
-  #isWanted(given: DeferredObject, stored: StoredObject | undefined): boolean {
-    const { object, line, misfits } = given;
-    if (stored === undefined) {
-      this.#noteUnfit(misfits);
-      return true;
-    }
-    if (isSame(stored, object)) {
-      this.#counts.same += 1;
-      this.#noteUnfit(misfits);
-      return false;
-    }
-    switch (this.#options.onConflict) {
-      case 'skip':
+  #isWanted({ object, line, misfits }: DeferredObject, stored: StoredObject | undefined): boolean {
+    const isThere = stored !== undefined && isSame(stored, object);
+    if (isThere) this.#counts.same += 1;
+    else if (stored !== undefined) {
+      const { onConflict } = this.#options;
+      if (onConflict === 'refuse') {
+        throw this.#refused([`line ${line}: ${otherContent(object, stored)}`]);
+      }
+      if (onConflict === 'skip') {
         this.#counts.skipped += 1;
         return false;
-      case 'replace':
-        this.#counts.replaced += 1;
-        this.#noteUnfit(misfits);
-        return true;
-      default:
-        throw this.#refused([`line ${line}: ${otherContent(object, stored)}`]);
+      }
+      this.#counts.replaced += 1;
     }
+    this.#noteUnfit(misfits);
+    return !isThere;
   }
 
   #noteUnfit(misfits: readonly string[]): void {
@@ -244,4 +230,22 @@ function notUnique(fields: readonly string[]): string {
   const where = fields.map((field) => `data.${field}`).join(' and ');
   const what = fields.length === 1 ? 'a value' : 'values';
   return `${where}: expected ${what} that no other object has (value.not.unique)`;
+}
+
+/**
+ * Adds the creation that a store requires: positions stay valid only where every living object has
+ * one. Its author and time are not known.
+ */
+function withCreation(
+  object: StoredObject,
+  history: readonly Change[],
+  now: number,
+): readonly Change[] {
+  const { r, rev, deleted, modelVersion } = object;
+  if (deleted || history[0]?.type === 'create') return history;
+  const creation: Change = {
+    ...{ r, rev: 1, type: 'create', modelVersion, at: now, by: systemActor },
+    ...{ delta: {}, touched: {}, created: rev === 1 ? object.data : {} },
+  };
+  return [creation, ...history];
 }

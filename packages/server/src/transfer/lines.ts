@@ -10,8 +10,7 @@ export interface ExportLine {
   readonly number: number;
   /** Without the line end; `undefined` where it is not UTF-8. */
   readonly text: string | undefined;
-  /** Offsets of its first byte and of the next line. */
-  readonly start: number;
+  /** Offset of the next line. */
   readonly end: number;
   /** False for a last line without a line end. */
   readonly whole: boolean;
@@ -28,7 +27,7 @@ export async function* linesOf(file: FileHandle): AsyncGenerator<ExportLine> {
   let start = 0;
   const take = (end: number, whole: boolean): ExportLine => {
     number += 1;
-    const line = { number, text: decoded(decoder, parts), start, end, whole };
+    const line = { number, text: decoded(decoder, parts), end, whole };
     parts = [];
     start = end;
     return line;

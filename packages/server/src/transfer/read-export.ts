@@ -51,11 +51,7 @@ class EntryGroups {
   #counts = { objects: 0, changes: 0 };
   #begun = false;
   #afterSince = false;
-  #ended = false;
-
-  get isComplete(): boolean {
-    return this.#ended;
-  }
+  isComplete = false;
 
   take({ number, text, end, whole }: ExportLine): ExportPart | undefined {
     const at = { line: number, upTo: end };
@@ -79,7 +75,7 @@ class EntryGroups {
   }
 
   #entry(entry: ExportEntry, at: LineSpan): ExportPart | undefined {
-    if (this.#ended) throw new InvalidLine('expected nothing after the line with `end`');
+    if (this.isComplete) throw new InvalidLine('expected nothing after the line with `end`');
     switch (entry.kind) {
       case 'change':
         this.#add(entry.change);
@@ -97,7 +93,7 @@ class EntryGroups {
         return undefined;
       case 'end':
         this.#assertClosed();
-        this.#ended = true;
+        this.isComplete = true;
         this.#compare(entry.end);
         return { kind: 'end', end: entry.end, ...at };
       default:
@@ -150,17 +146,11 @@ class EntryGroups {
     if (open) throw new InvalidLine(`expected the object ${open.r} after its changes`);
   }
 
-  #compare({ objects, changes }: ExportEnd): void {
-    const counts = this.#counts;
-    if (objects !== undefined && objects !== counts.objects) {
-      throw new InvalidLine(
-        `end.objects: expected ${counts.objects}, as many as there are, not ${objects}`,
-      );
-    }
-    if (changes !== undefined && changes !== counts.changes) {
-      throw new InvalidLine(
-        `end.changes: expected ${counts.changes}, as many as there are, not ${changes}`,
-      );
+  #compare(end: ExportEnd): void {
+    for (const kind of ['objects', 'changes'] as const) {
+      const [counted, told] = [this.#counts[kind], end[kind]];
+      if (told === undefined || told === counted) continue;
+      throw new InvalidLine(`end.${kind}: expected ${counted}, as many as there are, not ${told}`);
     }
   }
 }
