@@ -22,13 +22,20 @@ export async function calculate(
   touched: readonly string[] | 'all',
   options: { readonly now?: number | undefined; readonly owner?: string | undefined } = {},
 ): Promise<Calculated> {
-  const now = options.now === undefined ? undefined : instantText(options.now);
+  if (model.calculated.length === 0) return { data, changed: [] };
+  const { now, owner } = options;
+  const fixed = {
+    ...(now !== undefined && { [nowKey]: instantText(now) }),
+    ...(owner !== undefined && { [ownerKey]: owner }),
+  };
   const stale = touched === 'all' ? undefined : new Set(touched);
   const changed: string[] = [];
   let current = data;
   for (const field of model.calculated) {
     if (stale !== undefined && !field.dependsOn.some((name) => stale.has(name))) continue;
-    const run = field.value.run(scopeOf(field, current, now, options.owner));
+    const scope: Record<string, JsonValue | undefined> = { [thisKey]: current, ...fixed };
+    for (const name of field.dependsOn) scope[name] = current[name];
+    const run = field.value.run(scope);
     const value = calculatedValue(model, field, run instanceof Promise ? await run : run);
     if (deepEqual(value, current[field.name])) continue;
     current = replaced(current, field.name, value);
@@ -36,19 +43,6 @@ export async function calculate(
     stale?.add(field.name);
   }
   return { data: current, changed };
-}
-
-function scopeOf(
-  field: CalculatedField,
-  data: JsonObject,
-  now: string | undefined,
-  owner: string | undefined,
-): Record<string, JsonValue | undefined> {
-  const scope: Record<string, JsonValue | undefined> = { [thisKey]: data };
-  for (const name of field.dependsOn) scope[name] = data[name];
-  if (now !== undefined) scope[nowKey] = now;
-  if (owner !== undefined) scope[ownerKey] = owner;
-  return scope;
 }
 
 function calculatedValue(

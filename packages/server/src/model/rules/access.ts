@@ -1,4 +1,4 @@
-import { type Auth, fail, type JsonValue, ProtocolError } from '@really/protocol';
+import { type Auth, fail, ProtocolError } from '@really/protocol';
 import { hasAllRights } from '../authority.js';
 import { plainAuth } from '../hooks.js';
 import { type LookupScope, lookupFailure, lookupScope } from '../lookups/find-lookups.js';
@@ -89,10 +89,12 @@ export function scriptRule(
     return result.kind === 'stopped' ? 'stopped' : 'refused';
   };
   const run = (
-    scope: RuleScope,
+    { auth, obj, input, r, value, was }: RuleScope,
     found: LookupScope | undefined,
   ): RuleDecision | Promise<RuleDecision> => {
-    const result = script.run({ ...scriptScope(scope), ...found });
+    const owner = input === undefined ? undefined : scriptOwnerOf(auth);
+    const given = { auth: plainAuth(auth), obj, input, r, value, was, [ownerKey]: owner };
+    const result = script.run({ ...given, ...found });
     return result instanceof Promise ? result.then(decision) : decision(result);
   };
   const decide = (scope: RuleScope): RuleDecision | Promise<RuleDecision> => {
@@ -122,12 +124,6 @@ export async function demandOfAnyObject(
 ): Promise<void> {
   const hasManyParents = scope.r.includes('/*/');
   if (rule.isCollectionWide && !(hasManyParents && rule.lookups?.length)) await demand(rule, scope);
-}
-
-function scriptScope(given: RuleScope): Record<string, JsonValue | undefined> {
-  const { auth, obj, input, r, value, was } = given;
-  const scope = { auth: plainAuth(auth), obj, input, r, value, was };
-  return input === undefined ? scope : { ...scope, [ownerKey]: scriptOwnerOf(auth) };
 }
 
 /** Whether the user has the right without the rule being asked. */

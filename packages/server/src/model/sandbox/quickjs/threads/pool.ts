@@ -224,7 +224,9 @@ export class Pool implements ThreadOwner {
     const { idle } = this.#threads;
     const thread = idle.at(-1);
     if (this.#slowRunner !== undefined || thread === undefined || idle.length < 2) return;
-    const job = this.#nextSlow();
+    const now = this.#now;
+    let job = this.#quarantine.next(now);
+    while (job !== undefined && this.#isHeldBack(job, now)) job = this.#quarantine.next(now);
     if (job === undefined) return;
     this.#slowRunner = thread;
     thread.run([job], this.#options.clock.now(), { traced: true });
@@ -241,13 +243,6 @@ export class Pool implements ThreadOwner {
     this.#hold(thread, job.owner);
     thread.run([job], this.#options.clock.now(), { isAlone: true });
     return true;
-  }
-
-  #nextSlow(): ScriptCall | undefined {
-    const now = this.#now;
-    let job = this.#quarantine.next(now);
-    while (job !== undefined && this.#isHeldBack(job, now)) job = this.#quarantine.next(now);
-    return job;
   }
 
   /** Checks the progress of the threads. */
