@@ -41,8 +41,8 @@ export interface SandboxSource {
   readonly file: string;
   /** The line of `file` on which `source` begins, from 1. */
   readonly line: number;
-  /** `expression`: the value of the source. `body`: statements of a function, which may `return`. `function`: an expression that is a function, called with `parameters` in order. */
-  readonly kind: 'expression' | 'body' | 'function';
+  /** `expression`: the value of the source. `body`: statements of a function, which may `return`. */
+  readonly kind: 'expression' | 'body';
   readonly source: string;
   /** The names of a call's scope. */
   readonly parameters: readonly string[];

@@ -15,7 +15,9 @@ import { nowKey, ownerKey, type ScriptScope, thisKey } from './expression.js';
 import type { Value } from './operators.js';
 
 /** A parsed script, before it can run. */
-export interface ScriptDraft extends SandboxSource {
+export interface ScriptDraft extends Omit<SandboxSource, 'kind'> {
+  /** `function`: an expression that is a function, called with `parameters` in order. */
+  readonly kind: SandboxSource['kind'] | 'function';
   readonly tree: Node;
   /** Displayed position: see `Script.where`. */
   readonly where: string;
@@ -34,15 +36,17 @@ export interface ScriptTools {
 
 /** The same script in the sandbox, compiled there when it is first called. */
 export class SandboxedScript {
-  readonly #draft: ScriptDraft;
   readonly #tools: ScriptTools;
   readonly #source: SandboxSource;
+  /** Of its parameters, in a scope. */
+  readonly #names: ReadonlyMap<string, string>;
   #program: Promise<SandboxProgram | SandboxSyntaxError> | undefined;
 
   constructor(draft: ScriptDraft, tools: ScriptTools) {
-    this.#draft = draft;
     this.#tools = tools;
-    this.#source = sandboxSource(draft);
+    const { source, names } = forSandbox(draft);
+    this.#source = source;
+    this.#names = names;
   }
 
   program(): Promise<SandboxProgram | SandboxSyntaxError> {
@@ -65,14 +69,9 @@ export class SandboxedScript {
 
   /** Only the names that the program declares. */
   #scopeFor(scope: ScriptScope): ScriptScope {
+    const given = this.#names.has(sandboxNow) ? scopeWithNow(scope, this.#tools) : scope;
     const own: Record<string, Value> = {};
-    for (const [index, name] of this.#draft.parameters.entries()) {
-      own[this.#source.parameters[index] ?? name] = scope[name];
-    }
-    if (this.#source.parameters.includes(sandboxThis)) own[sandboxThis] = scope[thisKey];
-    if (this.#source.parameters.includes(sandboxNow)) {
-      own[sandboxNow] = scopeWithNow(scope, this.#tools)[nowKey];
-    }
+    for (const [parameter, name] of this.#names) own[parameter] = given[name];
     return own;
   }
 }
@@ -91,37 +90,35 @@ const booleanOrNull =
   '(function (value) { return value === true || value === false ? value : null; })';
 const nowFunction = `function now() { return ${sandboxNow}; }`;
 
-/** The source for the sandbox: if it uses `this` or `now()` it is wrapped, without changing its lines, to define both. */
-function sandboxSource(draft: ScriptDraft): SandboxSource {
-  const { file, line, kind, source } = draft;
+/**
+ * The source for the sandbox, and the names in a scope of its parameters. A function, or what uses `this` or `now()`,
+ * is wrapped without changing its lines.
+ */
+function forSandbox(draft: ScriptDraft) {
+  const { file, line, kind, source, hasThis, isValidation } = draft;
   // Parameters of a function are positional: a field's name may not be a valid variable name.
-  const given = draft.parameters.map((name, index) => (kind === 'function' ? `$${index}` : name));
-  const needsThis = kind === 'expression' && draft.hasThis;
-  const needsNow = kind !== 'body' && mentionsNow(draft) && !given.includes('now');
-  if (!needsThis && !needsNow && !draft.isValidation) {
-    return { file, line, kind, source, parameters: given };
+  const own = draft.parameters.map(
+    (name, at) => [kind === 'function' ? `$${at}` : name, name] as const,
+  );
+  const names = new Map(own);
+  const given = [...names.keys()];
+  const needsThis = kind === 'expression' && hasThis;
+  const needsNow = kind !== 'body' && source.includes('now') && !names.has('now');
+  if (needsThis) names.set(sandboxThis, thisKey);
+  if (needsNow) names.set(sandboxNow, nowKey);
+  const place = { file, line, parameters: [...names.keys()] };
+  if (kind !== 'function' && !needsThis && !needsNow && !isValidation) {
+    return { source: { ...place, kind, source }, names };
   }
-  const parameters = [...given];
-  if (needsThis) parameters.push(sandboxThis);
-  if (needsNow) parameters.push(sandboxNow);
   const prefix = needsNow ? `${nowFunction} ` : '';
-  const checked = draft.isValidation ? booleanOrNull : '';
-  return {
-    file,
-    line,
-    kind: 'body',
-    source: `${prefix}return ${checked}(${wrappedSource(draft, given)});`,
-    parameters,
-  };
+  const checked = isValidation ? booleanOrNull : '';
+  const wrapped = `${prefix}return ${checked}(${wrappedSource(draft, given)});`;
+  return { source: { ...place, kind: 'body', source: wrapped } as const, names };
 }
 
 function wrappedSource({ kind, source, hasThis }: ScriptDraft, given: readonly string[]): string {
   if (kind === 'function') return `(${source}\n)(${given.join(', ')})`;
   return hasThis ? `(function () { return (${source}\n); }).call(${sandboxThis})` : `(${source}\n)`;
-}
-
-function mentionsNow({ source }: ScriptDraft): boolean {
-  return source.includes('now');
 }
 
 /** The scope with the time for `now()`, unless it is set. */

@@ -91,7 +91,7 @@ const looking: readonly Step[] = [
   body('throw new TypeError("told");'),
   body('return [...[1, 2]].concat(Array.from("ab")).join();'),
   { kind: 'expression', source: 'input.list.length', scope: { input: { list: [1, 2] } } },
-  { kind: 'function', source: '(a, b) => a + b', scope: { a: 1, b: 'x' } },
+  { kind: 'expression', source: '((a, b) => a + b)(a, b)', scope: { a: 1, b: 'x' } },
   body('hide("email"); return { owner: input.owner };', { input: { owner: 'u1', email: 'x' } }),
 ];
 

@@ -1,22 +1,14 @@
 import type { JSValueConstPointer, JSValuePointer } from 'quickjs-emscripten-core';
-import { type Engine, type EngineLimits, openEngine } from './engine.js';
-import { type GuestLimits, guestRuntime } from './guest-runtime.js';
+import { type Engine, type EngineHost, type EngineLimits, openEngine } from './engine.js';
+import { type GuestHost, type GuestLimits, guestRuntime } from './guest-runtime.js';
 import { findMemoryLayout, type MemoryLayout } from './memory-layout.js';
 import { type Snapshot, takeSnapshot } from './snapshot.js';
 import { call, errorOf, evaluate, memberText, newText, textOf } from './values.js';
 
 /** Callbacks of the realm and the engine. None may throw. */
-export interface BootHost {
-  print(text: string): void;
-  /** See `GuestHost.cancel`. */
-  cancel(call: string): void;
-  /** See `GuestHost.pause`. */
-  pause(state: string): void;
-  random(): number;
+export interface BootHost extends GuestHost, Pick<EngineHost, 'interrupted' | 'refused'> {
+  /** A traced program comes to a line of its file. */
   reached(line: number): void;
-  /** Returning true ends the call. */
-  interrupted(): boolean;
-  refused(): void;
 }
 
 /** An engine with its realm, before any program. Pointers stay valid: each snapshot contains their targets. */
@@ -28,7 +20,7 @@ export interface BootedEngine {
   readonly argv: number;
   readonly functions: Record<'run' | 'finish' | 'thrown' | 'reached', JSValuePointer>;
   readonly names: Record<'message' | 'stack', JSValuePointer>;
-  /** The numbers 0 to 7, by themselves. */
+  /** The numbers 0 to 3, by themselves. */
   readonly kinds: readonly JSValuePointer[];
 }
 
@@ -91,7 +83,7 @@ function prepare(engine: Engine, layout: MemoryLayout, limits: GuestLimits): Boo
     message: sure(engine, newText(engine, 'message')),
     stack: sure(engine, newText(engine, 'stack')),
   };
-  const kinds = [0, 1, 2, 3, 4, 5, 6, 7].map((kind) => ffi.QTS_NewFloat64(context, kind));
+  const kinds = [0, 1, 2, 3].map((kind) => ffi.QTS_NewFloat64(context, kind));
   const snapshot = takeSnapshot(engine, layout);
   return { engine, layout, snapshot, argv, functions, names, kinds };
 }

@@ -45,7 +45,7 @@ interface GuestReply {
 export interface GuestRuntime {
   /**
    * Calls the program. `scope` is a JSON list of its values and, last, the indices of those that are
-   * undefined, or 0 where none is. `kind`: that of the program, and 4 if a `GuestState` stands before them. Answers with a text: `u` for undefined, `j` and JSON for a value, `t` and
+   * undefined, or 0 where none is. `kind`: 1 if its `this` is the first of them, and 2 more if a `GuestState` stands before all. Answers with a text: `u` for undefined, `j` and JSON for a value, `t` and
    * `[message, stack]` for a throw, `s` and the same for a stack that overflowed, `m` for memory that
    * was not there, `p` where a promise stands for it; before a value, where names were hidden, `h`,
    * their JSON and a line break, or, where effects were asked for, `e` and the same.
@@ -440,17 +440,12 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
     run(program, kind, scope) {
       try {
         const values = parse(scope) as unknown[];
-        if (kind & 4) state = values.shift() as GuestState;
+        if (kind & 2) state = values.shift() as GuestState;
         const absent = values[values.length - 1] as number[] | 0;
         values.length--;
         if (absent !== 0) for (const index of absent) values[index] = undefined;
         const self = kind & 1 ? values.shift() : undefined;
-        let called: unknown = program;
-        if (kind & 2) {
-          called = program();
-          if (typeof called !== 'function') throw new TypeErrorClass('it is not a function');
-        }
-        result = apply(called as () => unknown, self, values);
+        result = apply(program, self, values);
         if (typeof result === 'object' && result instanceof PromiseClass) {
           waitFor(result);
           return 'p';

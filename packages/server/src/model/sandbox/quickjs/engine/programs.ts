@@ -10,8 +10,8 @@ export interface Program {
   readonly key: number;
   /** A function that makes the program: see `program-text.ts`. */
   readonly text: string;
-  /** 1 where it has a `this`, and 2 where it is a function. */
-  readonly kind: number;
+  /** Whether the first value of its scope is its `this`. */
+  readonly hasThis: boolean;
   /** The line of its file on which it begins. */
   readonly line: number;
 }

@@ -113,7 +113,7 @@ export class Vm {
       if (!('callee' in loaded)) return loaded;
       loaded.snapshot.restore();
       base.polling.start(this.#limits.time + (moreTime ?? 0));
-      const kind = program.kind + (moreTime === undefined ? 0 : 4);
+      const kind = (program.hasThis ? 1 : 0) + (moreTime === undefined ? 0 : 2);
       return this.#run(base, kind, loaded, scope);
     });
   }
@@ -182,9 +182,9 @@ export class Vm {
 
   #conclude({ text, message = '', stack = '' }: EngineEnd, firstLine: number): string {
     const stopReason = this.#stopReason;
+    const { depth } = this.#limits;
     if (stopReason === undefined) {
       if (text === undefined) return encodeThrew(message, lineOf(stack, firstLine));
-      const { depth } = this.#limits;
       if (!isDeeper(text, depth)) return text;
       return encodeThrew(`its result is nested deeper than ${depth} levels`, undefined);
     }
@@ -192,7 +192,8 @@ export class Vm {
       case 'cancelled':
         return encodeCancelled(stopReason.code, stopReason.message);
       case 'paused':
-        return this.#paused(stopReason.state);
+        if (!isDeeper(stopReason.state, depth + 1)) return encodePaused(stopReason.state);
+        return encodeThrew(`what it asks for is nested deeper than ${depth} levels`, undefined);
       case 'threw':
         return encodeThrew(stopReason.message, lineOf(stopReason.stack, firstLine));
       case 'stopped':
@@ -200,12 +201,6 @@ export class Vm {
       default:
         return stopReason satisfies never;
     }
-  }
-
-  #paused(state: string): string {
-    const { depth } = this.#limits;
-    if (!isDeeper(state, depth + 1)) return encodePaused(state);
-    return encodeThrew(`what it asks for is nested deeper than ${depth} levels`, undefined);
   }
 
   #interrupted(): boolean {

@@ -13,8 +13,7 @@ export class CompiledSource {
   readonly source: SandboxSource;
   /** Its last call ended in time. */
   proven = false;
-  /** The names of its scope, in the order in which their values are sent. */
-  readonly #names: readonly string[];
+  /** By the names of its scope, in the order in which their values are sent. */
   readonly #used: UsedMembers;
   readonly #syntax: Syntax;
   readonly #id: number;
@@ -26,9 +25,7 @@ export class CompiledSource {
     this.#id = id;
     this.source = source;
     this.#syntax = syntax;
-    const isFunction = source.kind === 'function';
-    this.#used = isFunction ? new Map() : usedMembers(syntax);
-    this.#names = isFunction ? source.parameters : [...this.#used.keys()];
+    this.#used = usedMembers(syntax);
   }
 
   program(traced: boolean): Program {
@@ -50,10 +47,10 @@ export class CompiledSource {
   write(scope: Scope): string {
     const values: unknown[] = [];
     const absent: number[] = [];
-    for (const name of this.#names) {
+    for (const [name, members] of this.#used) {
       const value = Object.hasOwn(scope, name) ? scope[name] : undefined;
       if (value === undefined) absent.push(values.length);
-      values.push(value === undefined ? null : usedOf(value, this.#used.get(name)));
+      values.push(value === undefined ? null : usedOf(value, members));
     }
     values.push(absent.length === 0 ? 0 : absent);
     return JSON.stringify(values);

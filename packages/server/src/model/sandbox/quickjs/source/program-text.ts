@@ -42,7 +42,7 @@ export function programOf(
   return {
     key: traced ? id + 1 : id,
     text: programText(source, syntax, traced),
-    kind: (syntax.hasThis ? 1 : 0) + (source.kind === 'function' ? 2 : 0),
+    hasThis: syntax.hasThis,
     line: source.line,
   };
 }

@@ -2,7 +2,7 @@ import { getLineInfo, parse, parseExpressionAt } from 'acorn';
 import type { SandboxSource, SandboxSyntaxError } from '../../sandbox.js';
 import { everyNode, isTree, type Tree } from './tree.js';
 
-/** A source that is a complete expression, body or function. */
+/** A source that is a complete expression or body. */
 export interface Syntax {
   readonly kind: 'syntax';
   /** The source as a function of its parameters: a first line of ours, then the source, then a last line. */
@@ -56,7 +56,6 @@ interface Frame {
 }
 
 function frameOf({ kind, parameters }: SandboxSource): Frame & { readonly names: string[] } {
-  if (kind === 'function') return { head: '(function () { return (', tail: ')})', names: [] };
   const names = [...new Set(parameters)].filter(isVariable);
   const start = `(function (${names.join(', ')}) {`;
   if (kind === 'body') return { head: start, tail: '})', names };
