@@ -15,14 +15,9 @@ export interface ParseFailure {
   readonly offset: number;
 }
 
-export interface ParsedExpression {
-  readonly kind: 'expression';
-  readonly tree: Expression;
-}
-
-export interface ParsedBody {
-  readonly kind: 'body';
-  readonly tree: Program;
+export interface ParsedScript<Tree> {
+  readonly kind: 'parsed';
+  readonly tree: Tree;
 }
 
 const options: Options = {
@@ -34,12 +29,12 @@ const options: Options = {
 };
 
 /** Parses a source that must be a single expression. */
-export function parseExpression(source: string): ParsedExpression | ParseFailure {
+export function parseExpression(source: string): ParsedScript<Expression> | ParseFailure {
   return guarded(() => {
     // Including its parentheses, so that no token may follow its end.
     const tree = parseExpressionAt(source, 0, { ...options, preserveParens: true });
     const end = offsetOfRest(source, tree.end);
-    if (end === undefined) return { kind: 'expression', tree };
+    if (end === undefined) return { kind: 'parsed', tree };
     return failure('the expression ends before this', end);
   });
 }
@@ -56,8 +51,8 @@ function offsetOfRest(source: string, from: number): number | undefined {
 }
 
 /** Parses a source that is the body of a function. */
-export function parseBody(source: string): ParsedBody | ParseFailure {
-  return guarded(() => ({ kind: 'body', tree: parse(source, options) }));
+export function parseBody(source: string): ParsedScript<Program> | ParseFailure {
+  return guarded(() => ({ kind: 'parsed', tree: parse(source, options) }));
 }
 
 function guarded<T>(task: () => T): T | ParseFailure {
