@@ -8,16 +8,17 @@ import {
   printedCollection,
 } from '@really/protocol';
 import { calculate, storedCalculated } from '../model/calculate.js';
+import { fieldAt } from '../model/field-at.js';
 import { likelyCollection, likelyName } from '../model/load/expected-names.js';
-import type { Field, Model, ModelSet } from '../model/model.js';
+import type { Model, ModelSet } from '../model/model.js';
 import { TypeCheck } from '../model/validation/check-types.js';
 import { roundedLongs } from '../model/validation/rounded-numbers.js';
 import { runChecks } from '../model/validation/run-checks.js';
-import { ValidationErrors } from '../model/validation/validation-errors.js';
+import type { ValidationErrors } from '../model/validation/validation-errors.js';
 import type { StoredObject } from '../store/stored-object.js';
 
 export type FittedObject =
-  | { readonly kind: 'fits'; readonly object: StoredObject; readonly model: Model | undefined }
+  | { readonly kind: 'fits'; readonly object: StoredObject }
   | { readonly kind: 'unfit'; readonly problems: readonly string[] };
 
 /**
@@ -25,50 +26,45 @@ export type FittedObject =
  * of an older version of its model is accepted unchanged: it is migrated when it is read.
  */
 export async function fitModel(models: ModelSet, object: StoredObject): Promise<FittedObject> {
-  const names = namesOf(object.r);
-  if (isSystemName(names[0] ?? '')) return { kind: 'fits', object, model: undefined };
-  const model = models.get(names);
-  if (!model) return { kind: 'unfit', problems: [unknownCollection(models, names)] };
-  const { modelVersion } = object;
-  if (modelVersion > model.version) {
-    return { kind: 'unfit', problems: [laterVersion(model, modelVersion)] };
-  }
-  if (object.deleted || modelVersion < model.version) return { kind: 'fits', object, model };
-  return fitData(model, object);
-}
-
-async function fitData(model: Model, object: StoredObject): Promise<FittedObject> {
+  const model = modelToCheck(models, object);
+  if (model === undefined) return { kind: 'fits', object };
+  if (typeof model === 'string') return { kind: 'unfit', problems: [model] };
   const { check, stored, written, results } = checkTypes(model, object.data);
   const problems = problemsIn(model, check.errors);
   if (problems.length > 0) return { kind: 'unfit', problems };
   // Data already in its stored form keeps the order of its members.
   const data = deepEqual(stored, written) ? object.data : { ...stored, ...results };
-  return { kind: 'fits', object: { ...object, data: await withResults(model, data) }, model };
+  return { kind: 'fits', object: { ...object, data: await withResults(model, data) } };
 }
 
-interface CheckedTypes {
-  readonly check: TypeCheck;
-  /** The fields that clients write, in their stored form, and as given. */
-  readonly stored: JsonObject;
-  readonly written: JsonObject;
-  /** The calculated fields. */
-  readonly results: JsonObject;
+/** The model that the data of an object has to fit, if any, or why the object cannot be in the app at all. */
+function modelToCheck(
+  models: ModelSet,
+  { r, modelVersion, deleted }: StoredObject,
+): Model | string | undefined {
+  const names = namesOf(r);
+  if (isSystemName(names[0] ?? '')) return undefined;
+  const model = models.get(names);
+  if (!model) return unknownCollection(models, names);
+  if (modelVersion > model.version) return laterVersion(model, modelVersion);
+  // The fields of an earlier version are not known any more.
+  return deleted || modelVersion < model.version ? undefined : model;
 }
 
-function checkTypes(model: Model, data: JsonObject): CheckedTypes {
-  const errors = new ValidationErrors();
-  const check = new TypeCheck(model.limits, errors);
+/** `stored`: the fields that clients write, in their stored form; `written`: as given; `results`: the calculated ones. */
+function checkTypes(model: Model, data: JsonObject) {
+  const check = new TypeCheck(model.limits);
   const calculated = new Map(model.calculated.map((field) => [field.name, field]));
   const members = Object.entries(data);
   const written = Object.fromEntries(members.filter(([name]) => !calculated.has(name)));
   const results = Object.fromEntries(members.filter(([name]) => calculated.has(name)));
   const plain = new Map([...model.fields].filter(([name]) => !calculated.has(name)));
   const stored = check.fields(plain, written, '');
-  for (const path of roundedLongs(plain, data)) errors.add(path, 'type.invalid');
+  for (const path of roundedLongs(plain, data)) check.errors.add(path, 'type.invalid');
   for (const [name, value] of members) {
     const field = calculated.get(name);
     if (field && storedCalculated(model, field, value) === undefined)
-      errors.add(name, 'type.invalid');
+      check.errors.add(name, 'type.invalid');
   }
   return { check, stored, written, results };
 }
@@ -87,13 +83,9 @@ export async function misfitsOf(
   models: ModelSet,
   object: StoredObject,
 ): Promise<readonly string[]> {
-  const names = namesOf(object.r);
-  if (isSystemName(names[0] ?? '')) return [];
-  const model = models.get(names);
-  if (!model) return [unknownCollection(models, names)];
-  if (object.modelVersion > model.version) return [laterVersion(model, object.modelVersion)];
-  // The fields of an earlier version are not known any more.
-  if (object.deleted || object.modelVersion < model.version) return [];
+  const model = modelToCheck(models, object);
+  if (model === undefined) return [];
+  if (typeof model === 'string') return [model];
   const { check } = checkTypes(model, object.data);
   try {
     await runChecks(model, check.pending, check.errors);
@@ -144,13 +136,9 @@ function describeProblem(model: Model, path: string, codes: readonly string[]): 
 
 /** The type of the field at a path such as `house.rooms[3].size`, in words. */
 function typeOf(model: Model, path: string): string {
-  let field: Field | undefined;
-  let fields: ReadonlyMap<string, Field> | undefined = model.fields;
-  for (const step of path.split(/[.[]/)) {
-    if (step.endsWith(']')) field = field?.type === 'List' ? field.items : undefined;
-    else field = fields?.get(step);
-    fields = field?.type === 'Object' ? field.fields : undefined;
-  }
+  // Which element of a list it is does not matter.
+  const steps = path.split(/[.[]/).map((step) => (step.endsWith(']') ? 0 : step));
+  const field = fieldAt(model.fields, steps);
   if (field === undefined) return 'another value';
   if (field.type === 'reference')
     return `the R of an object of ${printedCollection(field.collection)}`;

@@ -1,6 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
 import { namesOf } from '@really/protocol';
-import type { Model } from '../model/model.js';
 import { systemActor } from '../objects/system-records.js';
 import { quantity } from '../platform/quantity.js';
 import type { Change, ObjectWithHistory, StoredObject } from '../store/stored-object.js';
@@ -45,14 +44,9 @@ export interface Imported {
   readonly unfitCount: number;
 }
 
-interface PreparedObject {
-  readonly object: StoredObject;
-  readonly model: Model | undefined;
-  readonly misfits: readonly string[];
-}
-
-interface DeferredObject extends ObjectWithHistory, PreparedObject {
+interface PreparedObject extends ObjectWithHistory {
   readonly line: number;
+  readonly misfits: readonly string[];
 }
 
 /**
@@ -65,13 +59,13 @@ export class StoreImport {
   readonly #now: number;
   readonly #missing: MissingReferences;
   /** By R. */
-  #batch = new Map<string, DeferredObject>();
+  #batch = new Map<string, PreparedObject>();
   #bytes = 0;
   /**
    * Batches with a unique value of an existing object that is replaced later, or that is not in the
    * file.
    */
-  #deferred: DeferredObject[] = [];
+  #deferred: PreparedObject[] = [];
   #deferredBytes = 0;
   #counts = { written: 0, same: 0, skipped: 0, replaced: 0, unfitCount: 0 };
   readonly #unfit: string[] = [];
@@ -112,28 +106,29 @@ export class StoreImport {
     this.#options.progress.advance(1);
     const { line, kept } = part;
     const { object, history } = kept;
-    const { handWritten, duplicates } = this.#plan;
-    const counts = duplicates.get(object.r);
+    const counts = this.#plan.duplicates.get(object.r);
     if (counts !== undefined && counts !== line) return;
     // A second line for an object is compared with the result of the first.
     if (this.#batch.has(object.r)) await this.#flush();
-    const taken = handWritten ? await this.#fitted(object, line) : await this.#asItIs(object, line);
-    this.#batch.set(object.r, { ...taken, history, line });
+    this.#batch.set(object.r, { ...(await this.#prepared(object, line)), history, line });
     this.#bytes += bytes;
     if (this.#batch.size >= batchObjects || this.#bytes >= batchBytes) await this.#flush();
   }
 
-  async #fitted(object: StoredObject, line: number): Promise<PreparedObject> {
-    const fitted = await fitModel(this.#options.models, object);
-    if (fitted.kind === 'fits') return { ...fitted, misfits: [] };
-    throw this.#refused(fitted.problems.map((problem) => `line ${line}: ${object.r}: ${problem}`));
-  }
-
-  async #asItIs(object: StoredObject, line: number): Promise<PreparedObject> {
+  /** A hand-written object as the model stores it; another as it is, with what the model would refuse. */
+  async #prepared(
+    object: StoredObject,
+    line: number,
+  ): Promise<Pick<PreparedObject, 'object' | 'misfits'>> {
     const { models } = this.#options;
-    const misfits = await misfitsOf(models, object);
-    const model = models.get(namesOf(object.r));
-    return { object, model, misfits: misfits.map((why) => `line ${line}: ${object.r}: ${why}`) };
+    const inLine = (problem: string) => `line ${line}: ${object.r}: ${problem}`;
+    if (!this.#plan.handWritten) {
+      const misfits = await misfitsOf(models, object);
+      return { object, misfits: misfits.map(inLine) };
+    }
+    const fitted = await fitModel(models, object);
+    if (fitted.kind === 'unfit') throw this.#refused(fitted.problems.map(inLine));
+    return { object: fitted.object, misfits: [] };
   }
 
   async #flush(): Promise<void> {
@@ -153,7 +148,7 @@ export class StoreImport {
    * deferred until the rest of the file is written, which may replace that object: unique values
    * are checked at the end.
    */
-  async #write(writing: readonly DeferredObject[], bytes?: number): Promise<void> {
+  async #write(writing: readonly PreparedObject[], bytes?: number): Promise<void> {
     const entries = writing.map((given) => this.#restored(given));
     const outcome = await this.#options.store.restore(entries, 0);
     if (outcome.kind === 'refused') {
@@ -165,11 +160,14 @@ export class StoreImport {
       throw this.#refused([`line ${line}: ${object?.r}: ${why}`]);
     }
     this.#counts.written += writing.length;
-    for (const { object, model } of writing) this.#missing.add(object.r, targetsOf(object, model));
+    for (const { object } of writing) {
+      const model = this.#options.models.get(namesOf(object.r));
+      this.#missing.add(object.r, targetsOf(object, model));
+    }
     await this.#missing.check();
   }
 
-  #defer(writing: readonly DeferredObject[], bytes: number): void {
+  #defer(writing: readonly PreparedObject[], bytes: number): void {
     this.#deferredBytes += bytes;
     if (this.#deferredBytes > mostDeferred) {
       const { line = 0 } = writing[0] ?? {};
@@ -182,7 +180,7 @@ export class StoreImport {
   }
 
   /** Whether it has to be written, given the existing object. */
-  #isWanted({ object, line, misfits }: DeferredObject, stored: StoredObject | undefined): boolean {
+  #isWanted({ object, line, misfits }: PreparedObject, stored: StoredObject | undefined): boolean {
     const isThere = stored !== undefined && isSame(stored, object);
     if (isThere) this.#counts.same += 1;
     else if (stored !== undefined) {
@@ -206,7 +204,7 @@ export class StoreImport {
     if (this.#counts.unfitCount <= mostNamed) this.#unfit.push(...misfits);
   }
 
-  #restored({ object, history }: DeferredObject): RestoredObject {
+  #restored({ object, history }: PreparedObject): RestoredObject {
     const replaces = this.#options.onConflict === 'replace';
     return { object, history: withCreation(object, history, this.#now), replaces };
   }

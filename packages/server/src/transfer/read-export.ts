@@ -105,9 +105,8 @@ class EntryGroups {
     const before = this.#changes.at(-1);
     if (before && before.r !== change.r) this.#assertClosed();
     // Between the creation and the rest revisions may be missing: they were pruned.
-    const expected = before && before.type !== 'create' ? before.rev + 1 : undefined;
-    if (expected !== undefined && change.rev !== expected) {
-      throw new InvalidLine(`change.rev: expected ${expected}, not ${change.rev}`);
+    if (before && before.type !== 'create' && change.rev !== before.rev + 1) {
+      throw new InvalidLine(`change.rev: expected ${before.rev + 1}, not ${change.rev}`);
     }
     if (before && change.rev <= before.rev) {
       throw new InvalidLine(`change.rev: expected more than ${before.rev}, not ${change.rev}`);
@@ -142,7 +141,6 @@ class EntryGroups {
 
   #assertClosed(): void {
     const [open] = this.#changes;
-    this.#changes = [];
     if (open) throw new InvalidLine(`expected the object ${open.r} after its changes`);
   }
 

@@ -21,7 +21,6 @@ const headerLine = Exact({
   collections: Type.Optional(Type.Array(Type.String())),
 });
 
-/** Reads the first line of a file. */
 export function readHeader(text: string): HeaderRead {
   try {
     return headerIn(text);
