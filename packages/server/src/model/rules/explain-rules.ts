@@ -5,11 +5,10 @@ import { lookupReads, scopeName } from '../lookups/lookup-uses.js';
 import type { Model, Rule } from '../model.js';
 import { mentions } from '../script/auth-reads.js';
 import { compileExpression, includesCall } from '../script/expression.js';
-import { memberName } from '../script/members.js';
 import { unwrapped } from '../script/parse-script.js';
 import { type AccessRight, accessRights } from './access.js';
-import { mirrored, scalarTypeOf } from './rule-comparison.js';
-import { ruleToRql } from './rule-to-rql.js';
+import { mirrored } from './rule-comparison.js';
+import { fieldReadBy, ruleToRql, typeOfField } from './rule-to-rql.js';
 
 /**
  * When a part of a rule is evaluated: once for all objects of a collection, by the store, for each object for which its
@@ -142,16 +141,9 @@ function canFilter(scope: PartScope, part: Expression): boolean {
   }
 }
 
-function isField({ fields }: Model, part: Expression): boolean {
-  const node = unwrapped(part);
-  if (node.type === 'Identifier') return node.name === 'r';
-  if (node.type !== 'MemberExpression') return false;
-  const { object } = node;
-  if (object.type !== 'Identifier' || object.name !== 'obj') return false;
-  const name = memberName(node) ?? '';
-  if (name === '_r' || name === '_rev') return true;
-  const field = fields.get(name);
-  return field !== undefined && scalarTypeOf(field) !== undefined;
+function isField(model: Model, part: Expression): boolean {
+  const name = fieldReadBy(unwrapped(part));
+  return name !== undefined && typeOfField(model, name) !== undefined;
 }
 
 function isKnown(scope: PartScope, node: Expression): boolean {

@@ -210,26 +210,10 @@ class Translation {
   }
 
   #operand(node: Node): Operand | undefined {
-    const name = this.#fieldOf(node);
+    const name = fieldReadBy(node);
     if (name === undefined) return this.#known(node as Expression);
-    const type = this.#typeOf(name);
+    const type = typeOfField(this.#model, name);
     return type && { kind: 'field', name, type };
-  }
-
-  /** The top-level field that `obj.name` reads, or `_r` for `r`. */
-  #fieldOf(node: Node): string | undefined {
-    if (node.type === 'Identifier' && (node as Identifier).name === 'r') return '_r';
-    if (node.type !== 'MemberExpression') return undefined;
-    const { object } = node as MemberExpression;
-    if (object.type !== 'Identifier' || object.name !== 'obj') return undefined;
-    return memberName(node as MemberExpression);
-  }
-
-  #typeOf(name: string): ScalarType | undefined {
-    if (name === '_r') return 'ascii';
-    if (name === '_rev') return 'number';
-    const field = this.#model.fields.get(name);
-    return field === undefined ? undefined : scalarTypeOf(field);
   }
 
   /** A part that does not read the object has one value for this reader. */
@@ -243,4 +227,21 @@ class Translation {
       return error instanceof ClosureThrew ? { kind: 'throws' } : undefined;
     }
   }
+}
+
+/** The top-level field that `obj.name` reads, or `_r` for `r`. */
+export function fieldReadBy(node: Node): string | undefined {
+  if (node.type === 'Identifier' && (node as Identifier).name === 'r') return '_r';
+  if (node.type !== 'MemberExpression') return undefined;
+  const { object } = node as MemberExpression;
+  if (object.type !== 'Identifier' || object.name !== 'obj') return undefined;
+  return memberName(node as MemberExpression);
+}
+
+/** `undefined` if no filter compares the values of this field. */
+export function typeOfField({ fields }: Model, name: string): ScalarType | undefined {
+  if (name === '_r') return 'ascii';
+  if (name === '_rev') return 'number';
+  const field = fields.get(name);
+  return field === undefined ? undefined : scalarTypeOf(field);
 }
