@@ -1,7 +1,6 @@
 import type { JSValuePointer } from 'quickjs-emscripten-core';
 import type { BootedEngine } from './boot.js';
 import { type Snapshot, takeSnapshot } from './snapshot.js';
-import { scriptFile } from './stop-reason.js';
 import { call, errorOf, evaluate, memberText } from './values.js';
 
 /** A program as passed to the engine. */
@@ -20,6 +19,19 @@ export interface Program {
 export interface LoadedProgram {
   readonly snapshot: Snapshot;
   readonly callee: JSValuePointer;
+}
+
+/** The file name of an app's source inside the engine, as in stack traces; our own sources have others. */
+const scriptFile = 'script';
+/** The line of `scriptFile` on which the app's source begins: one of our own stands before it. */
+export const firstSourceLine = 2;
+
+const place = new RegExp(`\\b${scriptFile}:(\\d+)`);
+
+/** The innermost line of an app's source in a stack trace, counted in its file. */
+export function lineOf(stack: string, firstLine: number): number | undefined {
+  const line = Number(place.exec(stack)?.[1]);
+  return line >= firstSourceLine ? firstLine + line - firstSourceLine : undefined;
 }
 
 /** How a call or a compilation ended in the engine. */

@@ -11,10 +11,10 @@ import {
   errorEnd,
   type LoadedProgram,
   LoadedPrograms,
+  lineOf,
   loadProgram,
   type Program,
 } from './programs.js';
-import { lineOf, type StopReason } from './stop-reason.js';
 import { call, errorOf, newText, textOf } from './values.js';
 
 export interface VmLimits extends EngineLimits, GuestLimits {
@@ -43,6 +43,14 @@ interface WholeEngine extends BootedEngine {
   readonly programs: LoadedPrograms;
 }
 
+/** How a call ended, if the host decided it. The first reason of a call stands, whatever the script does afterwards. */
+type StopReason =
+  | { readonly kind: 'cancelled'; readonly code: number; readonly message: string }
+  /** `state`: see `GuestHost.pause`. */
+  | { readonly kind: 'paused'; readonly state: string }
+  | { readonly kind: 'threw'; readonly message: string; readonly stack: string }
+  | { readonly kind: 'stopped'; readonly reason: 'time' | 'memory' | 'stack' };
+
 /** Runs calls one after the other, each from the same bytes, as if it were the first. */
 export class Vm {
   readonly #wasm: WebAssembly.Module;
@@ -70,7 +78,6 @@ export class Vm {
     return this.#base === undefined;
   }
 
-  /** The most memory that calls came to use, in bytes. */
   get used(): number {
     return this.#used;
   }

@@ -1,6 +1,5 @@
 import type { SandboxSource } from '../../sandbox.js';
-import type { Program } from '../engine/programs.js';
-import { firstSourceLine } from '../engine/stop-reason.js';
+import { firstSourceLine, type Program } from '../engine/programs.js';
 import type { Syntax } from './syntax.js';
 import { childrenOf, isTree, type Tree } from './tree.js';
 

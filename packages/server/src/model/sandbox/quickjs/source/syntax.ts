@@ -94,18 +94,11 @@ function strayEnd(
     return undefined;
   }
   if (kind !== 'body') return parseExpressionAt(source, 0, options).end;
-  const first = Array.isArray(tree.body) ? (tree.body[0] as Tree) : undefined;
-  const ended = isTree(first?.expression) ? firstFunctionEnd(first.expression) : undefined;
-  return (ended ?? head.length + 2) - head.length - 2;
-}
-
-/** The end of the function that begins our text, however the source went on after it. */
-function firstFunctionEnd(node: Tree): number | undefined {
-  let end: number | undefined;
-  for (const found of everyNode(node)) {
-    if (found.type === 'FunctionExpression' && found.start === 1) end = found.end;
-  }
-  return end;
+  // The function that begins our text, however the source went on after it.
+  const ours = [...everyNode(tree)].find(
+    ({ type, start }) => type === 'FunctionExpression' && start === 1,
+  );
+  return (ours?.end ?? head.length + 2) - head.length - 2;
 }
 
 function onlyItem(value: unknown): Tree | undefined {

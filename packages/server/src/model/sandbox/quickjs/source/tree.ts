@@ -1,6 +1,5 @@
 import type { Node } from 'acorn';
 
-/** A generic node of a syntax tree. */
 export type Tree = Node & Readonly<Record<string, unknown>>;
 
 /** The children of a node, by member, in source order. */
