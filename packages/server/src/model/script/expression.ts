@@ -120,7 +120,7 @@ class Compiler {
       case 'TemplateLiteral':
         return this.#template(expression);
       case 'CallExpression':
-        if (!this.#isNow(expression.callee, expression.arguments)) {
+        if (!this.#isNow(expression)) {
           return this.#whole(this.#includes(expression, (object) => this.compile(object)));
         }
         this.usesNow = true;
@@ -152,8 +152,9 @@ class Compiler {
     return (scope) => scope[name];
   }
 
-  #isNow(callee: Node, given: readonly unknown[]): boolean {
-    return isIdentifier(callee, 'now') && !this.#names.parameters.has('now') && given.length === 0;
+  #isNow({ callee, arguments: given }: CallExpression): boolean {
+    if (callee.type !== 'Identifier' || callee.name !== 'now' || given.length > 0) return false;
+    return !this.#names.parameters.has('now');
   }
 
   #whole(link: Link): Closure {
@@ -267,8 +268,4 @@ export function includesCall(
   }
   if (callee.type !== 'MemberExpression' || memberName(callee) !== 'includes') return undefined;
   return { callee, value };
-}
-
-function isIdentifier(node: Node, name: string): boolean {
-  return node.type === 'Identifier' && (node as Identifier).name === name;
 }

@@ -1,6 +1,5 @@
 import type { Metrics } from '../../../platform/metrics.js';
 
-/** Metrics of the sandbox. */
 export interface SandboxMetrics {
   /** A call ended with this result, as encoded by `result-codec.ts`. */
   called(answer: string, milliseconds: number): void;

@@ -75,7 +75,6 @@ export class FairScriptQueue {
     }
   }
 
-  /** Removes and returns everything. */
   clear(): ScriptCall[] {
     return this.#all.flatMap((queue) => queue.clear());
   }

@@ -1,7 +1,6 @@
 import type { Program } from '../engine/programs.js';
 import type { VmLimits } from '../engine/vm.js';
 
-/** The start data of a worker thread. */
 export interface WorkerStart {
   readonly wasm: WebAssembly.Module;
   readonly limits: VmLimits;
@@ -47,7 +46,6 @@ export type FromWorker =
       readonly answers: readonly string[];
       /** Milliseconds that each took. */
       readonly took: readonly number[];
-      /** The batch is complete. */
       readonly done: boolean;
       /** The most memory that any call came to use so far, in bytes. */
       readonly used: number;

@@ -245,7 +245,6 @@ export class Pool implements ThreadOwner {
     return true;
   }
 
-  /** Checks the progress of the threads. */
   #check(): void {
     this.#watch = undefined;
     const now = this.#now;

@@ -40,7 +40,6 @@ export class Quarantine {
     this.#options = options;
   }
 
-  /** Calls that wait. */
   get size(): number {
     return this.#waiting;
   }
@@ -49,8 +48,7 @@ export class Quarantine {
   has({ compiled, owner }: ScriptCall, now: number): boolean {
     const script = this.#scripts.get(compiled);
     if (script === undefined) return false;
-    const own = script.lines.get(owner);
-    if (own !== undefined && own.until > now) return true;
+    if ((script.lines.get(owner)?.until ?? 0) > now) return true;
     return !isWell(script, owner, now) && hangsForMost(script, now);
   }
 
@@ -89,7 +87,6 @@ export class Quarantine {
     this.#waiting++;
   }
 
-  /** The next call. */
   next(now: number): ScriptCall | undefined {
     return this.#take((line) => line.until <= now) ?? this.#take(() => true);
   }
@@ -127,7 +124,6 @@ export class Quarantine {
     return expired;
   }
 
-  /** Removes and returns everything. */
   clear(): ScriptCall[] {
     const lines = [...this.#scripts.values()].flatMap((script) => [...script.lines.values()]);
     this.#scripts.clear();

@@ -10,7 +10,6 @@ export class ScriptCall {
   readonly compiled: CompiledSource;
   /** Null: compile only. */
   readonly scope: string | null;
-  /** The owner. */
   readonly owner: string;
   /** Whether the script's arguments come from the owner. */
   readonly isOwn: boolean;

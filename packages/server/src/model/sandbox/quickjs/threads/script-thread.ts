@@ -83,7 +83,6 @@ export class ScriptThread {
     return this.#state === 'busy' && (this.#isAlone || this.#closedAt !== undefined);
   }
 
-  /** Its calls are traced. */
   get traced(): boolean {
     return this.#traced;
   }
@@ -108,7 +107,6 @@ export class ScriptThread {
     this.#jobs = jobs;
     this.#traced = traced;
     this.#isAlone = isAlone;
-    this.#closedAt = undefined;
     this.#seen = { begun: 0, at: 0, cpu: undefined };
     this.#progress.openBatch();
     const programs = jobs.map(({ compiled }) => compiled.program(traced));
@@ -156,7 +154,6 @@ export class ScriptThread {
     return this.#jobs.filter((job) => job !== current && !job.settled);
   }
 
-  /** All calls without a result. */
   get unanswered(): ScriptCall[] {
     return this.#jobs.filter((job) => !job.settled);
   }
@@ -192,8 +189,7 @@ export class ScriptThread {
     this.#used = used;
     for (const [offset, answer] of answers.entries()) {
       const job = this.#jobs[from + offset];
-      if (job === undefined || job.settled) continue;
-      this.#owner.answered(job, answer, took[offset] ?? 0);
+      if (job && !job.settled) this.#owner.answered(job, answer, took[offset] ?? 0);
     }
     if (!done) return;
     this.#rest();

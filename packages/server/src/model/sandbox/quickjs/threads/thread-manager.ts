@@ -45,7 +45,6 @@ export class ThreadManager {
     return this.#failedStarts >= 3;
   }
 
-  /** Starts the missing threads. */
   ensureThreads(): void {
     if (this.#closed || this.#retry !== undefined) return;
     const setAside = [...this.#threads].filter((thread) => thread.setAside).length;
