@@ -89,12 +89,8 @@ export class StoreExport {
   async #everything(last: string | undefined): Promise<void> {
     const chosen = (await this.#reader.collections()).filter(({ names }) => this.#isWanted(names));
     const total = chosen.reduce((sum, { objects }) => sum + objects, 0);
-    this.#progress.begin({
-      doing: 'exporting',
-      unit: 'objects',
-      total,
-      done: this.#counts.objects,
-    });
+    const { objects: done } = this.#counts;
+    this.#progress.begin({ doing: 'exporting', unit: 'objects', total, done });
     const begun = last === undefined ? undefined : namesOf(last).join('/');
     for (const { names } of chosen) {
       const key = names.join('/');

@@ -71,13 +71,15 @@ export async function planImport(file: FileHandle, options: PlanOptions): Promis
 class Planning {
   readonly #options: PlanOptions;
   readonly #problems: string[] = [];
-  readonly #duplicates = new Map<string, number>();
+  readonly #plan = {
+    objects: 0,
+    newest: 0,
+    duplicates: new Map<string, number>(),
+    handWritten: true,
+  };
   /** Existing objects whose content differs, except those that a later line replaces. */
   readonly #conflicts = new Map<string, string>();
   #unseen: { readonly object: StoredObject; readonly line: number }[] = [];
-  #objects = 0;
-  #newest = 0;
-  #handWritten = true;
 
   constructor(options: PlanOptions) {
     this.#options = options;
@@ -90,11 +92,11 @@ class Planning {
   async take(part: ExportPart): Promise<void> {
     switch (part.kind) {
       case 'header':
-        this.#handWritten = part.handWritten;
-        this.#newest = Math.max(this.#newest, part.header.newest);
+        this.#plan.handWritten = part.handWritten;
+        this.#plan.newest = Math.max(this.#plan.newest, part.header.newest);
         return;
       case 'end':
-        this.#newest = Math.max(this.#newest, part.end.newest);
+        this.#plan.newest = Math.max(this.#plan.newest, part.end.newest);
         return;
       case 'problem':
         this.#problems.push(`line ${part.line}: ${part.problem}`);
@@ -110,24 +112,19 @@ class Planning {
     await this.#lookUp();
     const others = this.isFull
       ? []
-      : [...this.#conflicts].filter(([r]) => !this.#duplicates.has(r));
+      : [...this.#conflicts].filter(([r]) => !this.#plan.duplicates.has(r));
     const problems = [...this.#problems, ...others.map(([, problem]) => problem)];
     const reported = problems.slice(0, mostProblems);
     if (problems.length > reported.length || this.isFull) reported.push('and there may be more');
     if (problems.length > 0) throw new ImportRefused(reported);
-    return {
-      objects: this.#objects,
-      newest: this.#newest,
-      duplicates: this.#duplicates,
-      handWritten: this.#handWritten,
-    };
+    return this.#plan;
   }
 
   async #object({ kept, duplicate, line }: Extract<ExportPart, { kind: 'object' }>): Promise<void> {
-    this.#objects += 1;
+    this.#plan.objects += 1;
     const { r } = kept.object;
-    if (duplicate) this.#duplicates.set(r, line);
-    const object = this.#handWritten ? await this.#fitted(kept.object, line) : kept.object;
+    if (duplicate) this.#plan.duplicates.set(r, line);
+    const object = this.#plan.handWritten ? await this.#fitted(kept.object, line) : kept.object;
     if (object === undefined) return;
     if (this.#options.onConflict !== 'refuse' || this.#conflicts.size >= lookups) return;
     this.#unseen.push({ object, line });
