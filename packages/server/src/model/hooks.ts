@@ -4,7 +4,7 @@ import type { LookupFinder } from './lookups/lookup.js';
 import type { Model, Script, ScriptResult } from './model.js';
 import { ownerKey, type ScriptScope } from './script/expression.js';
 import { refusalError, scriptError } from './script/failure-log.js';
-import { copyScriptOwner, scriptOwnerOf } from './script-owner.js';
+import { scriptOwnerOf, setScriptOwner } from './script-owner.js';
 
 /** Whom a hook runs for, and where its lookups are found. */
 export interface HookRequest {
@@ -108,7 +108,7 @@ export function plainAuth(auth: Auth): JsonObject {
     if (auth._r !== undefined) object._r = auth._r;
     if (auth.data !== undefined) object.data = auth.data;
     if (auth.admin) object.admin = true;
-    copyScriptOwner(object, auth);
+    setScriptOwner(object, scriptOwnerOf(auth));
     plain.set(auth, object);
   }
   return object;

@@ -13,9 +13,3 @@ export function scriptOwnerOf(auth: Auth | JsonValue | undefined): string {
   if (typeof auth !== 'object' || auth === null || !('uid' in auth)) return '';
   return owners.get(auth) ?? `uid ${auth.uid}`;
 }
-
-/** Makes a copy of an `auth` count as the same owner. */
-export function copyScriptOwner(copy: JsonObject, auth: Auth): void {
-  const owner = owners.get(auth);
-  if (owner !== undefined) owners.set(copy, owner);
-}
