@@ -63,13 +63,8 @@ function allEffects(models: ModelSet): Map<string, DeletionEffects> {
   for (const model of models.all()) {
     const { names, key, onParentDeleted, fields } = model;
     if (onParentDeleted === 'delete') {
-      const step = {
-        key: `delete ${key}`,
-        action: 'delete',
-        dependency: { names },
-        model,
-      } as const;
-      of(names.slice(0, -1)).steps.push(step);
+      const [parent, dependency] = [names.slice(0, -1), { names }];
+      of(parent).steps.push({ key: `delete ${key}`, action: 'delete', dependency, model });
     }
     for (const { path, field } of referencePaths(fields)) {
       const { onDeleted, collection } = field;

@@ -63,17 +63,14 @@ function find(
   const rs: string[] = [];
   const later: Lookup[] = [];
   for (const lookup of lookups) {
-    if (!lookup.needs.every(({ name }) => found.has(name))) {
-      later.push(lookup);
-      continue;
+    const isReady = lookup.needs.every(({ name }) => found.has(name));
+    const r = isReady ? lookupR(lookup.template, inputs, found) : undefined;
+    if (!isReady) later.push(lookup);
+    else if (r === undefined) found.set(lookup.name, undefined);
+    else {
+      ready.push(lookup);
+      rs.push(r);
     }
-    const r = lookupR(lookup.template, inputs, found);
-    if (r === undefined) {
-      found.set(lookup.name, undefined);
-      continue;
-    }
-    ready.push(lookup);
-    rs.push(r);
   }
   const keep = (objects: readonly (StoredObject | undefined)[]) => {
     for (const [index, { name }] of ready.entries()) {

@@ -66,24 +66,18 @@ function readOf(node: Node, names: ReadonlySet<string>): Read | undefined {
   return { names: names.has(name) ? [name] : [], member: third };
 }
 
-/** The names in a chain of members; beyond a computed one they are left out, so that more counts as read. */
+/** The names in a chain of members; `undefined` if one is computed, which may read lookups itself. */
 function pathOf(node: Node): string[] | undefined {
-  const path: (string | undefined)[] = [];
+  const path: string[] = [];
   let inner = unchained(node);
   while (inner.type === 'MemberExpression') {
     const member = inner as MemberExpression;
-    // What is computed may read lookups too.
-    if (member.computed && memberName(member) === undefined) return undefined;
-    path.unshift(memberName(member));
+    const name = memberName(member);
+    if (name === undefined) return undefined;
+    path.unshift(name);
     inner = unchained(member.object);
   }
-  if (inner.type !== 'Identifier') return undefined;
-  const names = [(inner as Identifier).name];
-  for (const name of path) {
-    if (name === undefined) break;
-    names.push(name);
-  }
-  return names;
+  return inner.type === 'Identifier' ? [(inner as Identifier).name, ...path] : undefined;
 }
 
 /** Without the parentheses and the chain of `?.` around it. */
