@@ -161,25 +161,27 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
   };
 
   /** The message and the stack of what was thrown, whose members may throw in their turn. */
-  function partsOf(error: unknown): [message: string, stack: string] {
+  function partsOf(error: unknown): { message: string; stack: string } {
     let message = 'an error that cannot be printed';
-    let stack: unknown;
+    let known: unknown;
     try {
       message = describe(error);
     } catch {
       // It stays at that.
     }
     try {
-      ({ stack } = error as { stack?: unknown });
+      known = (error as { stack?: unknown }).stack;
     } catch {
       // It has none, then.
     }
-    return [cut(message, limits.line), typeof stack === 'string' ? cut(stack, 20_000) : ''];
+    const stack = typeof known === 'string' ? cut(known, 20_000) : '';
+    return { message: cut(message, limits.line), stack };
   }
 
   /** Ends the call as a throw that no `catch` sees. */
   function fail(error: unknown): never {
-    ended(partsOf(error));
+    const { message, stack } = partsOf(error);
+    ended([message, stack]);
   }
 
   function wrong(message: string): never {
@@ -401,7 +403,7 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
   function failed(error: unknown): string {
     // Read first: a member of the error may throw something else.
     const line = isSame(thrownValue, error) ? thrownLine : 0;
-    const [message, stack] = partsOf(error);
+    const { message, stack } = partsOf(error);
     const known = stack === '' && line > 0 ? `at script:${line}` : stack;
     return kindOf(message) + stringify([message, known]);
   }
