@@ -3,18 +3,11 @@ import type { Insertion, LookupReach, LookupTemplate, LookupUse } from './lookup
 
 /** The parts of `auth` that the templates of these lookups read. */
 export function templateReads(uses: readonly LookupUse[]): AuthParts {
-  const paths = uses.flatMap(({ lookup }) =>
-    [...lookup.needs, lookup].flatMap(({ template }) => authPaths(template)),
-  );
-  return {
-    uid: paths.some(([name]) => name === 'uid'),
-    r: paths.some(([name]) => name === '_r'),
-    all: paths.some(([name]) => name === 'data'),
-  };
-}
-
-function authPaths(template: LookupTemplate): (readonly string[])[] {
-  return insertionsOf(template).flatMap((part) => (part.kind === 'auth' ? [part.path] : []));
+  const names = uses
+    .flatMap(({ lookup }) => [...lookup.needs, lookup])
+    .flatMap(({ template }) => insertionsOf(template))
+    .map((part) => (part.kind === 'auth' ? part.path[0] : undefined));
+  return { uid: names.includes('uid'), r: names.includes('_r'), all: names.includes('data') };
 }
 
 export function insertionsOf({ start, steps }: LookupTemplate): Insertion[] {
