@@ -40,9 +40,9 @@ export async function* readExport(file: FileHandle): AsyncGenerator<ExportPart> 
     if (part.kind === 'problem' && part.fatal) return;
   }
   if (groups.isComplete) return;
-  const { number: line = 0, end: upTo = 0 } = last ?? {};
+  const { number: line = 1, end: upTo = 0 } = last ?? {};
   const problem = last === undefined ? 'the file is empty' : unfinished;
-  yield { kind: 'problem', problem, fatal: true, line: Math.max(1, line), upTo };
+  yield { kind: 'problem', problem, fatal: true, line, upTo };
 }
 
 /** Groups lines into objects with their changes, and checks what takes several lines. */
@@ -80,13 +80,10 @@ class EntryGroups {
       case 'change':
         this.#add(entry.change);
         return undefined;
-      case 'object':
-        return {
-          kind: 'object',
-          kept: this.#close(entry.object),
-          duplicate: this.#afterSince,
-          ...at,
-        };
+      case 'object': {
+        const kept = this.#close(entry.object);
+        return { kind: 'object', kept, duplicate: this.#afterSince, ...at };
+      }
       case 'since':
         this.#assertClosed();
         this.#afterSince = true;
