@@ -9,6 +9,7 @@ import {
 import type { StoredObject } from '../store/stored-object.js';
 import { calculate } from './calculate.js';
 import type { Evolution, Model, ScriptResult } from './model.js';
+import { failureReason } from './script/failure-log.js';
 import { TypeCheck } from './validation/check-types.js';
 import type { ValidationErrors } from './validation/validation-errors.js';
 import { scriptObject } from './view/view.js';
@@ -127,8 +128,7 @@ function reasonOf(
   if (result.kind === 'refused') return `${script.where} did not run: beyond ${result.bound}`;
   model.onScriptFailure(script.where, result);
   const line = result.line === undefined ? '' : `:${result.line}`;
-  const why = result.kind === 'threw' ? result.message : `stopped, out of ${result.reason}`;
-  return `${script.where}${line}: ${why}`;
+  return `${script.where}${line}: ${failureReason(result)}`;
 }
 
 function threw(message: string) {

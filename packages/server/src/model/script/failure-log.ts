@@ -34,7 +34,7 @@ export function failureLog(options: {
     state.lines++;
     const { held } = state;
     state.held = 0;
-    const fields = { script: where, line: result.line, reason: reasonOf(result) };
+    const fields = { script: where, line: result.line, reason: failureReason(result) };
     options.log.warn(
       held > 0 ? { ...fields, notLogged: held } : fields,
       `a script of a model failed: ${describeFailure(where, result)}`,
@@ -69,9 +69,9 @@ export class ScriptFailed extends Error {
 
 function describeFailure(where: string, result: ScriptFailure): string {
   const line = result.line === undefined ? '' : `, line ${result.line}`;
-  return `${where}${line}: ${reasonOf(result)}`;
+  return `${where}${line}: ${failureReason(result)}`;
 }
 
-function reasonOf(result: ScriptFailure): string {
+export function failureReason(result: ScriptFailure): string {
   return result.kind === 'stopped' ? `stopped, out of ${result.reason}` : result.message;
 }
