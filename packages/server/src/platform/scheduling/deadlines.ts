@@ -1,5 +1,4 @@
 import type { Platform, Timer } from '../platform.js';
-import { LargestFirst } from './largest-first.js';
 
 export interface DeadlinesOptions<Key> {
   readonly platform: Platform;
@@ -21,6 +20,7 @@ interface DeadlineEntry<Key> {
   at: number;
   /** The time it is sorted by: `at`, or an earlier time if the deadline was moved back. */
   sorted: number;
+  index: number;
 }
 
 /**
@@ -31,8 +31,7 @@ interface DeadlineEntry<Key> {
 export class Deadlines<Key extends object = object> {
   readonly #options: DeadlinesOptions<Key>;
   readonly #entries = new Map<Key, DeadlineEntry<Key>>();
-  /** Its first is the earliest. */
-  readonly #order = new LargestFirst<DeadlineEntry<Key>>(({ sorted }) => -sorted);
+  readonly #heap: DeadlineEntry<Key>[] = [];
   #timer: Timer | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
 
@@ -52,11 +51,12 @@ export class Deadlines<Key extends object = object> {
       known.at = at;
       if (at >= known.sorted) return;
       known.sorted = at;
-      this.#order.update(known);
+      this.#up(known);
     } else {
-      const entry = { key, at, sorted: at };
+      const entry: DeadlineEntry<Key> = { key, at, sorted: at, index: this.#heap.length };
       this.#entries.set(key, entry);
-      this.#order.update(entry);
+      this.#heap.push(entry);
+      this.#up(entry);
     }
     this.#arm();
   }
@@ -66,8 +66,8 @@ export class Deadlines<Key extends object = object> {
     const entry = this.#entries.get(key);
     if (!entry) return;
     this.#entries.delete(key);
-    this.#order.delete(entry);
-    if (this.size === 0) this.#disarm();
+    this.#remove(entry);
+    if (this.#heap.length === 0) this.#disarm();
   }
 
   #now(): number {
@@ -76,7 +76,7 @@ export class Deadlines<Key extends object = object> {
   }
 
   #arm(): void {
-    const { first } = this.#order;
+    const first = this.#heap[0];
     if (!first || first.sorted >= this.#armedFor) return;
     this.#disarm();
     this.#armedFor = first.sorted;
@@ -98,18 +98,53 @@ export class Deadlines<Key extends object = object> {
     const now = this.#now();
     // Each entry at most once: if a callback sets a deadline in the past, it waits for the next
     // timer.
-    for (let rest = this.size; rest > 0; rest--) {
-      const { first } = this.#order;
+    for (let rest = this.#heap.length; rest > 0; rest--) {
+      const first = this.#heap[0];
       if (!first || first.sorted > now) break;
       if (first.at > now) {
         first.sorted = first.at;
-        this.#order.update(first);
+        this.#down(first);
       } else {
         this.#entries.delete(first.key);
-        this.#order.delete(first);
+        this.#remove(first);
         this.#options.due(first.key);
       }
     }
     this.#arm();
+  }
+
+  #remove(entry: DeadlineEntry<Key>): void {
+    const last = this.#heap.pop();
+    if (!last || last === entry) return;
+    this.#place(last, entry.index);
+    this.#up(last);
+    this.#down(last);
+  }
+
+  #place(entry: DeadlineEntry<Key>, index: number): void {
+    this.#heap[index] = entry;
+    entry.index = index;
+  }
+
+  #up(entry: DeadlineEntry<Key>): void {
+    while (entry.index > 0) {
+      const parent = this.#heap[(entry.index - 1) >> 1];
+      if (!parent || parent.sorted <= entry.sorted) return;
+      const { index } = entry;
+      this.#place(entry, parent.index);
+      this.#place(parent, index);
+    }
+  }
+
+  #down(entry: DeadlineEntry<Key>): void {
+    for (;;) {
+      const left = this.#heap[entry.index * 2 + 1];
+      const right = this.#heap[entry.index * 2 + 2];
+      const child = right && left && right.sorted < left.sorted ? right : left;
+      if (!child || child.sorted >= entry.sorted) return;
+      const { index } = entry;
+      this.#place(entry, child.index);
+      this.#place(child, index);
+    }
   }
 }
