@@ -1,8 +1,10 @@
+import { fail } from '@really/protocol';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { RoomMemberList } from './member-list.js';
 import { Membership, RoomConnection } from './membership.js';
 import { RoomRights } from './room-rights.js';
 import { type RoomSocket, type RoomsApp, roomModels, roomsApp } from './rooms.fixture.js';
+import { grace } from './rooms.js';
 
 const r = '/boards/1';
 const topic = { r, names: ['boards'] };
@@ -88,6 +90,28 @@ test('[PRS10] a right that is lost during a resume is reported after that', asyn
   await app.services.rooms.settled();
   expect(again.take()).toEqual([failed]);
   expect(app.services.rooms.counts.watchers).toBe(0);
+});
+
+test('[PRS9] [PRS10] a right that is found to be lost when the time of grace is over is reported after the resume', async () => {
+  await app.join(amal, r, {});
+  let conclude = () => {};
+  const held = new Promise<void>((resolve) => {
+    conclude = resolve;
+  });
+  vi.spyOn(RoomRights.prototype, 'demandWatch').mockImplementationOnce(async () => {
+    await held;
+    throw fail('forbidden');
+  });
+  const changed = setReaders(['badr']);
+  const resume = parked(amal);
+  app.platform.advance(grace);
+  conclude();
+  await changed;
+  await app.services.rooms.settled();
+  const again = app.socket('amal');
+  resume(again)();
+  await app.services.rooms.settled();
+  expect(again.take()).toEqual([failed]);
 });
 
 test('[PRS10] a token that is renewed while a join is authorized counts', async () => {

@@ -344,8 +344,9 @@ export class Rooms {
     const { connection, r } = membership;
     if (connection.memberships.get(r) !== membership) return;
     // It is authorized once more, and informed, when it resumes.
-    if (connection.state === 'detached') this.#watch.remove(membership);
-    if (connection.state === 'detached' || membership.isHeldFor('resume')) {
+    const mayResume = connection.state === 'detached' || connection.state === 'away';
+    if (mayResume) this.#watch.remove(membership);
+    if (mayResume || membership.isHeldFor('resume')) {
       this.#registry.exit(membership);
     } else {
       this.#end(membership, error);
