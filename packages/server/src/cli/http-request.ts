@@ -17,7 +17,7 @@ const timeout = 10_000;
 
 /**
  * Requests a response that arrives line by line, without a time limit. Resolves with the status; passes on lines of a
- * 200 only. Rejects if there is no response, or it breaks off.
+ * 200 only. Rejects if there is no response, or it breaks off, and with what `take` throws.
  */
 export async function requestLines(
   question: HttpQuery,
@@ -25,9 +25,12 @@ export async function requestLines(
 ): Promise<number> {
   const response = await responseTo(question);
   const { statusCode = 0 } = response;
-  if (statusCode === 200) createInterface({ input: response }).on('line', take);
-  else response.resume();
-  await finished(response);
+  if (statusCode === 200) {
+    for await (const line of createInterface({ input: response })) take(line);
+  } else {
+    response.resume();
+    await finished(response);
+  }
   return statusCode;
 }
 

@@ -8,6 +8,8 @@ export async function migrateOnServer(
   { url, host, secret }: OperatorAccess,
   report: (event: MigrationEvent) => void,
 ): Promise<void> {
+  const stopped = `the server at ${url} stopped before everything was migrated`;
+  let hasBegun = false;
   let isDone = false;
   const question = {
     method: 'POST',
@@ -17,16 +19,15 @@ export async function migrateOnServer(
   };
   const status = await requestLines(question, (line) => {
     const event = eventOf(line);
+    hasBegun = true;
     if (event === 'done') isDone = true;
     else if (event) report(event);
   }).catch((cause: unknown) => {
-    throw new Error(
-      `the data is in use, and there is no response from a server at ${url} (--port says where it is)`,
-      { cause },
-    );
+    const silent = `the data is in use, and there is no response from a server at ${url} (--port says where it is)`;
+    throw new Error(hasBegun ? stopped : silent, { cause });
   });
   assertAnswered(url, status);
-  if (!isDone) throw new Error(`the server at ${url} stopped before everything was migrated`);
+  if (!isDone) throw new Error(stopped);
 }
 
 /** Lines are those of `migrationRoute`; others are ignored. */
