@@ -19,17 +19,19 @@ export async function serve(
   const config = configInForce(mode, options);
   const log = openLog(mode, config.values['log.level'], options.verbose === true);
   logStrayErrors(log);
+  const starting = startServer(config, { log, force: options.force === true });
+  let server: RunningServer | undefined;
   try {
-    const starting = startServer(config, { log, force: options.force === true });
-    const server = await Promise.race([starting, signals.requested.then(() => undefined)]);
-    // Nothing was served yet, and data on disk survives a kill.
-    if (!server) return await exit(0);
-    reportReady(config, server, log);
-    signals.onHangup(() => reread(config, server, log));
-    return await exit(await stopWhenAsked(server, signals, log));
+    server = await Promise.race([starting, signals.requested.then(() => undefined)]);
   } catch (error) {
     return await exit(reportStartError(error, options.verbose === true));
   }
+  // Nothing was served yet, and data on disk survives a kill.
+  if (!server) return await exit(0);
+  const running = server;
+  reportReady(config, running, log);
+  signals.onHangup(() => reread(config, running, log));
+  return await exit(await stopWhenAsked(running, signals, log));
 }
 
 /** Rule CLI1: the one line with the URL on stdout. */

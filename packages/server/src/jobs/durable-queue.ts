@@ -109,15 +109,15 @@ export class DurableQueue {
    * Pages of the store: those never read, those for a starved key, and those for an owner with room.
    * Each begins to read, unless there is nothing to read.
    */
-  readonly #kindsOfReads: readonly (() => Promise<void> | undefined)[] = [
-    () => (this.#mayHaveMore ? this.#readNew() : undefined),
+  readonly #kindsOfReads: readonly (() => (() => Promise<void>) | undefined)[] = [
+    () => (this.#mayHaveMore ? () => this.#readNew() : undefined),
     () => {
       const [starved] = this.#starved;
-      return starved === undefined ? undefined : this.#refill(starved);
+      return starved === undefined ? undefined : () => this.#refill(starved);
     },
     () => {
       const holder = this.#heldBack.next((owner) => this.#mayReadOn(owner));
-      return holder === undefined ? undefined : this.#readHeldBack(holder);
+      return holder === undefined ? undefined : () => this.#readHeldBack(holder);
     },
   ];
   /** The other kinds have their turn before it. */
@@ -176,7 +176,7 @@ export class DurableQueue {
       this.#mayHaveMore = true;
       this.#pump();
     });
-    const [stored] = await Promise.all([this.#count(), this.#read(this.#readNew())]);
+    const [stored] = await Promise.all([this.#count(), this.#read(() => this.#readNew())]);
     return stored;
   }
 
@@ -321,11 +321,11 @@ export class DurableQueue {
   }
 
   /** Never rejects. */
-  async #read(page: Promise<void>): Promise<void> {
+  async #read(page: () => Promise<void>): Promise<void> {
     const { log, platform } = this.#options;
     this.#reading = true;
     try {
-      await page;
+      await page();
     } catch (error) {
       if (!this.#closed) {
         log.warn({ err: error }, 'the durable queue cannot be read');

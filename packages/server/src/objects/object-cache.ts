@@ -54,8 +54,11 @@ export class ObjectCache {
     if (!this.#store.isSoleWriter) return await this.#store.getMany(rs);
     const found = rs.map((r) => this.#cache.get(r));
     if (!found.includes(undefined)) return found;
-    this.#beginLoads(rs.filter((r, index) => !found[index] && !this.#loads.has(r)));
-    return await Promise.all(rs.map((r, index) => found[index] ?? this.#load(r)));
+    const missing = rs.filter((_, index) => !found[index]);
+    this.#beginLoads(missing.filter((r) => !this.#loads.has(r)));
+    const loaded = await Promise.all(missing.map((r) => this.#load(r)));
+    let next = 0;
+    return found.map((object) => object ?? loaded[next++]);
   }
 
   /** As `readMany`, with a pause after each if they are not all in memory. */

@@ -211,18 +211,23 @@ export class RoomConnection {
    * left meanwhile; `ended`: it cannot resume.
    */
   state: 'attached' | 'detached' | 'away' | 'ended' = 'attached';
-  target: PushTarget | undefined;
+  #target: PushTarget | undefined;
+  /** While it has no target: rights are judged by it (rule PRS10). */
   #auth: Auth;
 
   constructor(id: string, target: PushTarget) {
     this.id = id;
-    this.target = target;
+    this.#target = target;
     this.#auth = target.auth;
     this.owner = ownerOf(target);
   }
 
   get auth(): Auth {
-    return this.target?.auth ?? this.#auth;
+    return this.#target?.auth ?? this.#auth;
+  }
+
+  get target(): PushTarget | undefined {
+    return this.#target;
   }
 
   /** Approximate bytes of memory of what is kept to resume it. */
@@ -233,13 +238,13 @@ export class RoomConnection {
   }
 
   attach(target: PushTarget): void {
-    this.target = target;
+    this.#target = target;
     this.state = 'attached';
   }
 
   detach(state: 'detached' | 'ended'): void {
-    if (this.target) this.#auth = this.target.auth;
-    this.target = undefined;
+    if (this.#target) this.#auth = this.#target.auth;
+    this.#target = undefined;
     this.state = state;
   }
 }

@@ -225,8 +225,8 @@ export class Search {
     const { model, services, auth } = this.#options;
     const found = await this.#rights.find(mayDecideFields);
     this.#isRefined = true;
-    const access = accessScopeOf(model, auth, this.#fields, found);
-    this.#access = await accessScopeIn(access, model, services.store);
+    this.#access = accessScopeOf(model, auth, this.#fields, found);
+    this.#access = await accessScopeIn(this.#access, model, services.store);
   }
 
   /** The read rule, and the client's filter unless it might use hidden fields. */

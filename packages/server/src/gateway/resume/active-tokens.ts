@@ -24,7 +24,7 @@ export class ActiveTokens {
     return this.#tokens.size;
   }
 
-  /** `holder` depends on this token from now on, and no other. False: it is revoked. */
+  /** `holder` depends on this token from now on, and no other. False: it is revoked, and not tracked. */
   track(holder: TokenHolder, token: TokenIdentity): boolean {
     this.untrack(holder);
     if (this.#revocations.isRevoked(token)) return false;

@@ -39,8 +39,10 @@ export function* resumeBacklog(
   const again = new SentAgain(sent, isSeen);
   const readAgain = new Set<ResumableSubscription>();
   for (const subscription of subscriptions) {
-    const canResend = isLiving(subscription) && again.live(subscription, from);
-    if (!canResend || !kept) readAgain.add(subscription);
+    if (isLiving(subscription)) {
+      const canResend = again.live(subscription, from);
+      if (!canResend || !kept) readAgain.add(subscription);
+    }
     yield;
   }
   again.take(pushes, from);

@@ -202,6 +202,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#endRateWait?.();
     const wasWaiting = this.#rateWait !== undefined;
     this.#rateWait = undefined;
+    this.#endRateWait = undefined;
     if (wasWaiting && !this.congested) this.onDrain();
   }
 

@@ -197,16 +197,14 @@ export class QuerySubscriptions {
           failed(error);
         }
       };
+      let group: QueryGroup;
       try {
-        const group = this.#deps.feed.group(traits, model, session.usage);
-        group.join({
-          session,
-          resolve: (found) => joined(group, found),
-          reject: failed,
-        });
+        group = this.#deps.feed.group(traits, model, session.usage);
       } catch (error) {
         failed(error);
+        return;
       }
+      group.join({ session, resolve: (found) => joined(group, found), reject: failed });
     });
   }
 

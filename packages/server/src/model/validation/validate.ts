@@ -79,6 +79,7 @@ export function checkUpdate(
   }
   const checked = (): Checked => ({ data, errors: check.errors.toFieldErrors() });
   if (check.pending.length === 0) return checked();
-  const seen = { ...context, obj: data };
+  const { owner, request } = context;
+  const seen = { owner, request, obj: data };
   return runChecks(model, check.pending, check.errors, seen).then(checked);
 }

@@ -48,7 +48,7 @@ export function openForReading(file: string): Database.Database {
   return db;
 }
 
-/** The database must have been opened for writing before. */
+/** To copy its log into it. The database must have been opened for writing before. */
 export function openForCheckpoints(file: string): Database.Database {
   // Waits for nobody: what is blocked now is copied the next time.
   const db = new Database(file, { fileMustExist: true, timeout: 0 });

@@ -38,20 +38,23 @@ export class QueryIndex<T> {
    * looked at `fieldsAtOnce` fields, of which there may be very many, too.
    */
   candidates(data: JsonObject, others: Iterable<T> = []): Iterable<T | undefined> {
-    if (!this.#fields.isLeaf || this.#unindexed.size > 0) return this.#inSteps(data, others);
     const found = new Set(others);
-    this.#fields.findHere(data, found);
-    return found;
+    if (this.#fields.isLeaf) {
+      this.#fields.findHere(data, found);
+      if (this.#unindexed.size === 0) return found;
+    }
+    return this.#inSteps(data, found);
   }
 
-  *#inSteps(data: JsonObject, others: Iterable<T>): Iterable<T | undefined> {
-    const found = new Set(others);
-    let visited = 0;
-    for (const more of this.#fields.find(data, found)) {
-      visited += more;
-      if (visited < fieldsAtOnce) continue;
-      visited = 0;
-      yield undefined;
+  *#inSteps(data: JsonObject, found: Set<T>): Iterable<T | undefined> {
+    if (!this.#fields.isLeaf) {
+      let visited = 0;
+      for (const more of this.#fields.find(data, found)) {
+        visited += more;
+        if (visited < fieldsAtOnce) continue;
+        visited = 0;
+        yield undefined;
+      }
     }
     yield* found;
     for (const entry of this.#unindexed) if (!found.has(entry)) yield entry;

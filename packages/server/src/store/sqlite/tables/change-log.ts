@@ -108,6 +108,9 @@ export class ChangeLog {
 
   /** Replays of the whole collection reach back to the last position where a change was removed. */
   #forget(collection: number, removed: readonly Pos[]): void {
-    if (removed.length > 0) this.raiseFloor(Math.max(...removed), collection);
+    if (removed.length === 0) return;
+    // They may be too many to spread.
+    const last = removed.reduce((a, b) => Math.max(a, b));
+    this.raiseFloor(last, collection);
   }
 }
