@@ -66,7 +66,8 @@ export class AccountRecords {
 
   /**
    * Claims an address that is free, or whose former owner's user was deleted. Refused with
-   * `emailTaken` where another account has it, in any spelling.
+   * `emailTaken` where another account has it, in any spelling. `former`: the account that had it when
+   * it was looked up; living, that is not deleted, it keeps the address.
    */
   createEmailRequest(
     email: Email,

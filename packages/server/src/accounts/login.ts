@@ -43,7 +43,7 @@ export async function mintToken(
   return await tokens.mint({ ...authOf(account), expires });
 }
 
-/** Replaces a hash with outdated parameters. The login does not depend on it. */
+/** Replaces a hash with outdated parameters, while the password is at hand. The login does not depend on it. */
 async function renewHash(
   { accounts, passwords, log }: AccountDeps,
   { uid, password: hash }: Account,

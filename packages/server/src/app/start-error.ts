@@ -33,7 +33,11 @@ function isPermanent(cause: unknown): boolean {
   return permanentCodes.has(systemCode(cause));
 }
 
-/** Waits for all of them. Throws one `StartError` with the problems of all; a bug is thrown as it is. */
+/**
+ * Waits for all of them. Throws one `StartError` with the problems of all; a bug is thrown as it is.
+ * To be called in the tick in which they are started: a failure in between would be an unhandled
+ * rejection.
+ */
 export async function allStarted<T extends readonly unknown[] | []>(
   starting: T,
 ): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {

@@ -82,7 +82,7 @@ export class Revocations {
     return this.#byUid.get(uid)?.tokens?.size ?? 0;
   }
 
-  /** Resolves when that is on disk; rejects with 503, and the token stays valid. */
+  /** Resolves when the revocation is on disk; rejects with 503, and the token stays valid. */
   async revokeToken({ uid, key }: TokenIdentity, expires: number | undefined): Promise<void> {
     const until = expires ?? 0;
     const isNew = this.#addToken(uid, key, until);
@@ -96,7 +96,7 @@ export class Revocations {
     }
   }
 
-  /** Revokes all its tokens issued until now. Resolves when that is on disk; rejects with 503. */
+  /** Revokes all tokens of the uid issued until now. Resolves when that is on disk; rejects with 503. */
   async revokeUid(uid: string): Promise<void> {
     const earlier = this.#byUid.get(uid)?.before;
     const before = Math.max(Math.floor(this.#clock.now()), this.#lastIssue, earlier ?? 0);

@@ -13,7 +13,7 @@ export interface TokenIdentity {
 /** Characters of a `jti` that is used unchanged. */
 const longestJti = 64;
 
-/** Without a `jti` it is the signed part, since a signature can be encoded in several ways. */
+/** A token without a `jti` is known by its signed part, since a signature can be encoded in several ways. */
 export function identityOf(token: string, uid: string, { jti, iat }: JsonObject): TokenIdentity {
   const issuedAt = typeof iat === 'number' ? Math.round(iat * 1000) : Number.NaN;
   const isTime = Number.isFinite(issuedAt);

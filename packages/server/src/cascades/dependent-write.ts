@@ -40,7 +40,7 @@ export async function writeDependent(
       const unset = unsetCommand(context, step, dependent);
       return outcomeOf(unset, await write(unset));
     }
-    const request = requestOf(context, { cmd: 'delete', r });
+    const request = parsedRequest(context, { cmd: 'delete', r });
     if (request.cmd !== 'delete') throw fail('command.unknown');
     // Most objects have nothing below them and nothing that refers to them: they are deleted
     // without an entry of their own.
@@ -132,7 +132,7 @@ function unsetCommand(
     const ops = unsetOperations(model, head.data, target);
     if (ops.length === 0) throw new NothingToUnset();
     const body = { ops: ops.slice(0, mostOperations).map((op) => ({ ...op })) };
-    const request = requestOf(context, { cmd: 'update', r, rev: head.rev, body });
+    const request = parsedRequest(context, { cmd: 'update', r, rev: head.rev, body });
     if (request.cmd !== 'update') throw fail('command.unknown');
     updating = new UpdateCommand(context, request);
     return await updating.request().prepare(head, ...reads);
@@ -144,7 +144,7 @@ function unsetCommand(
 }
 
 /** As a client's, so that it is checked as one. */
-function requestOf({ services }: CommandContext, message: JsonObject): Request {
+function parsedRequest({ services }: CommandContext, message: JsonObject): Request {
   const parsed = parseRequest({ tag: 0, ...message }, services.limits);
   if (!parsed.ok) throw parsed.error;
   return parsed.request;

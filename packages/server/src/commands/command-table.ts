@@ -20,6 +20,10 @@ export type ObjectRequest = Extract<Request, { cmd: ObjectCommandName }>;
 /** How a command runs, and how it claims its Rs (rule ENV4). */
 interface Command<R> {
   readonly run: Handler<R>;
+  /**
+   * A `write` tries again by itself. A `read` has no effect, so it may run again with other models:
+   * see `runCommand`.
+   */
   readonly mode: OrderKey['mode'];
 }
 
@@ -47,7 +51,7 @@ export const commandTable: {
 /** The entry fits the requests of its command, which the type of the table cannot express. */
 const commandOf = ({ cmd }: ObjectRequest) => commandTable[cmd] as Command<ObjectRequest>;
 
-/** Each R once. */
+/** What it claims, each R once. */
 export function orderKeysOf(request: ObjectRequest): OrderKey[] {
   const { mode } = commandTable[request.cmd];
   if ('target' in request) return [{ r: request.target.r, mode }];

@@ -51,7 +51,7 @@ export interface ObjectDemand {
   readonly finder: LookupFinder;
 }
 
-/** Rejects with 403, or 404 where the model hides. `undefined` where no rule has to be asked. */
+/** Rejects with 403, or 404 where the model hides what may not be read. `undefined` where no rule has to be asked. */
 export function authorizeObject(
   context: CommandContext,
   model: Model,

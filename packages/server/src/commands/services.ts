@@ -58,11 +58,11 @@ export interface CommandContext {
   readonly charge?: ((bytes: number) => void) | undefined;
   /** Where the command is traced. */
   readonly span?: Span | undefined;
-  /** Called when its write is on disk: from then on pushes wait for its response (rule ONC6). */
+  /** Called when its write is on disk: from then on pushes to its connection wait for its response (rule ONC6). */
   readonly onWritten?: (() => void) | undefined;
   /** How many post hooks led to it, one by way of the other; 0 for a client's command. */
   readonly hookDepth?: number | undefined;
-  /** In a cascade: R of the deleted object that it follows from (rule CAS4). */
+  /** In a cascade: R of the deleted object that it follows from (rule CAS4). Such a command belongs to no client. */
   readonly cause?: string | undefined;
   /** Who the work that follows from it counts for, where that is not `auth`: see `jobOwner`. */
   readonly owner?: string | undefined;

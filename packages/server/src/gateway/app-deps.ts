@@ -31,7 +31,10 @@ export interface SharedGatewayDeps {
   readonly alone: boolean;
 }
 
-/** What an app's connections, streams and routes share; each holds one reference to it. */
+/**
+ * What an app's connections, streams and routes share; each holds one reference to it. `limits` are
+ * those of `config`, and `resumable` is all that is kept for dropped clients.
+ */
 export type AppDeps = Readonly<ReturnType<typeof appDeps>>;
 
 export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps) {
@@ -48,7 +51,7 @@ export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps) {
     ...{ ...options, limits, metrics, draining: shared.draining, egress, activeTokens, resumable },
     addresses: new ClientAddresses(config.trustProxy),
     ...ratesOf(options, metrics),
-    // A single app has no other app to leave ticks to.
+    /** Turns within a tick of the event loop. A single app has no other app to leave ticks to. */
     tickQuota: new TickQuota(shared.alone ? Number.POSITIVE_INFINITY : limits.messagesPerTick),
     inputQuota: new InputQuota(limits.bytesPerTick),
     /** When bodies of HTTP requests are parsed. */
@@ -71,6 +74,7 @@ function ratesOf({ config, platform, budgets }: GatewayOptions, metrics: Gateway
     new AddressRates({ amount: rates[by], clock, origins, limited: () => metrics.limited(by) });
   const logins = perAddress('login');
   return {
+    /** Web origins that may call. */
     origins,
     rates: new CommandRates({ ...rates, clock, limited: (by) => metrics.limited(by) }),
     intakes: new IntakeRates({ ...rates, clock, over: (key) => budgets.refuse(key) }),
@@ -78,6 +82,7 @@ function ratesOf({ config, platform, budgets }: GatewayOptions, metrics: Gateway
     signups: perAddress('signup'),
     /** Of anonymous tokens, as many as there may be new ones. */
     logouts: perAddress('signup'),
+    /** Secrets tried. */
     logins,
     /** Passwords tried, by account too. */
     passwords: new LoginRates({

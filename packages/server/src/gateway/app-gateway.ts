@@ -51,7 +51,7 @@ export class AppGateway {
     this.#deps.metrics.settle();
   }
 
-  /** First phase of closing: finishes commands in flight and closes the clients with 1001. */
+  /** First phase of closing: drops resumable sessions, finishes commands in flight and closes the clients with 1001. */
   async shutDown(deadline: number): Promise<void> {
     this.#deps.resumableSessions.close();
     await this.#deps.connections.shutDown(deadline);

@@ -32,10 +32,12 @@ export interface LiveCounts {
   readonly queries: number;
   readonly objectTopics: number;
   readonly collectionTopics: number;
+  /** Windows: identical queries share one. */
   readonly queryGroups: number;
   readonly queuedReads: number;
   readonly queryRows: number;
   readonly resumableRows: number;
+  /** Objects in the windows as paused subscriptions know them. */
   readonly pausedRows: number;
 }
 

@@ -1,7 +1,7 @@
 import type { QueueSlot } from './queue-slot.js';
 import type { CommitOrderKey } from './write-request.js';
 
-/** Keeps requests with the same order key in order, although each waits in its object's queue. */
+/** Keeps requests with the same order key in order until the commit, although each waits in its object's queue. */
 export class CommitOrder {
   /** The last request by owner and name, until it was tried: nothing has to wait for it then. */
   readonly #last = new WeakMap<object, Map<string, QueueSlot>>();

@@ -10,7 +10,10 @@ import { OutcomeUnknown } from '../store/store-errors.js';
 import type { CommittedChange, Pos } from '../store/stored-object.js';
 import type { GroupOutcome, Write, WriteGroup } from '../store/write-group.js';
 
-/** As the store reports it, or that the whole commit failed: see `mayHaveWritten`. */
+/**
+ * As the store reports it, or that the whole commit failed and nothing was written, as far as is
+ * known: see `mayHaveWritten`.
+ */
 export type Settlement = GroupOutcome | { readonly kind: 'failed'; readonly error: unknown };
 
 /** Writes that are committed together or not at all, on their way to the store. */

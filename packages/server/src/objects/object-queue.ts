@@ -101,7 +101,7 @@ export class ObjectQueue {
   waiting: (QueuedWrite | BatchSlot)[] = [];
   /** Prepared; each builds on the one before, the first on the stored state. */
   pending: PendingWrite[] = [];
-  /** What is being prepared. A batch until it has ended: nothing builds on its uncommitted writes. */
+  /** What is being prepared, one at a time. A batch until it has ended: nothing builds on its uncommitted writes. */
   preparing: QueuedWrite | BatchSlot | undefined;
   /** By owner, what had to let others by: see `QueueHolds`. The owner's next ones wait for it. */
   readonly aside = new Map<string | undefined, QueuedWrite | BatchSlot>();

@@ -200,7 +200,7 @@ export class Objects {
     return this.#cache.newest(object);
   }
 
-  /** Until there is time for this owner; nothing while there is time left in this tick. */
+  /** To be waited for between steps of long work, until there is time for this owner; nothing while this tick has some left. */
   timeFor(owner: string): Promise<void> | undefined {
     return this.#slice.isOver ? this.#slice.rest(owner) : undefined;
   }

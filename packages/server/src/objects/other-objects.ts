@@ -14,7 +14,7 @@ export class OtherObjects {
     this.#cache = cache;
   }
 
-  /** For a request at this place. `own`: the objects of its batch as those before it leave them. */
+  /** What `prepare` gets for a request at this place. `own`: the objects of its batch as those before it leave them. */
   seenBy(
     place: QueuePlace,
     own?: ReadonlyMap<string, StoredObject | undefined>,

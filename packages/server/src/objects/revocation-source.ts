@@ -34,7 +34,7 @@ const forgetUids = 2000;
 /** Expired records that are removed at once: a node may find any number of them when it starts. */
 const removalsAtOnce = 16;
 
-/** Milliseconds after which it is forgotten: it has expired by the clock of every node then. */
+/** Milliseconds after which an expired one is forgotten: it has expired by the clock of every node then. */
 const grace = 60 * 60 * 1000;
 
 /** Keeps the revocations of this node up to date: from the store, then from the bus (rule AUT6). */

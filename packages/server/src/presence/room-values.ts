@@ -37,6 +37,7 @@ export class RoomValues {
     model: Model,
     { before, change, path }: { before: JsonObject; change: JsonObject; path: string },
   ): Promise<JsonObject> {
+    // A spread copies `__proto__` as plain data.
     const merged = { ...before, ...change };
     for (const [name, value] of Object.entries(change)) if (value === null) delete merged[name];
     this.#assertSize(merged, 'roomState', path);

@@ -9,8 +9,9 @@ export interface ConfiguredValue {
 }
 
 /**
- * The configuration of each app, by clientid: the values given for it, otherwise the server's. Its folders are named after the app,
- * a secret is never inherited, and the connections are shared equally.
+ * The configuration of each app, by clientid: the values given for it, otherwise the server's. Its
+ * folders are named after the app, a secret is never inherited, and the connections are shared
+ * equally.
  */
 export function appConfigsOf(
   server: Config,

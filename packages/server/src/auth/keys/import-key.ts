@@ -9,7 +9,7 @@ const fewestBits = 2048;
 /** Minimum bytes of a shared secret (RFC 7518, section 3.2). */
 const fewestBytes = 32;
 
-const privateKey = 'is a private key; give the public one, which is all that a server needs';
+const isPrivate = 'is a private key; give the public one, which is all that a server needs';
 
 /** Imports a secret of any length; the caller checks that it is long enough. */
 export async function importSecret(secret: Uint8Array, kid?: string): Promise<VerifyingKey> {
@@ -27,7 +27,7 @@ export async function importFurtherSecret(secret: Uint8Array, kid?: string): Pro
 
 /** Public keys and certificates of a PEM text. Throws a `KeyProblem`. */
 export async function importPem(text: string, kid?: string): Promise<VerifyingKey[]> {
-  if (/-----BEGIN [^-]*PRIVATE KEY-----/.test(text)) throw new KeyProblem(privateKey);
+  if (/-----BEGIN [^-]*PRIVATE KEY-----/.test(text)) throw new KeyProblem(isPrivate);
   const blocks = text.match(/-----BEGIN ([^-]+)-----[^-]+-----END \1-----/g) ?? [];
   if (blocks.length === 0) throw new KeyProblem('holds no key');
   return await Promise.all(blocks.map(async (pem) => await importPublic(pem, kid)));
@@ -41,7 +41,7 @@ export async function importJwk(jwk: JsonObject, name?: string): Promise<Verifyi
     throw new KeyProblem('is not for verifying');
   }
   const isSecret = jwk.kty === 'oct';
-  if (!isSecret && jwk.d !== undefined) throw new KeyProblem(privateKey);
+  if (!isSecret && jwk.d !== undefined) throw new KeyProblem(isPrivate);
   const found = isSecret
     ? await importFurtherSecret(Buffer.from(String(jwk.k), 'base64url'), kid)
     : await importPublic({ key: jwk, format: 'jwk' }, kid);

@@ -4,8 +4,9 @@ import type { FetchJson } from '../../platform/fetch-json.js';
 import type { Platform } from '../../platform/platform.js';
 import { isTrustedUrl } from '../../platform/trusted-url.js';
 import { isFor } from '../claims.js';
-import { headerOf, KeyRing } from '../keys/key-ring.js';
+import { KeyRing } from '../keys/key-ring.js';
 import { RemoteKeys, type RemoteKeysOptions } from '../keys/remote-keys.js';
+import { headerOf } from '../keys/token-header.js';
 import { longestToken } from '../tokens.js';
 
 /** An issuer of ID tokens, as configured in `auth.oidc`. */
@@ -70,7 +71,7 @@ export class Issuer {
     if (!signed) return { ok: false, problem: 'token.invalid' };
     const { claims } = signed;
     const now = this.#platform.clock.now();
-    const problem = problemOf(claims, this.config, { nonce, now });
+    const problem = idTokenProblemOf(claims, this.config, { nonce, now });
     if (problem !== undefined) return { ok: false, problem };
     const uid = uidAt(issuer, String(claims.sub));
     const named = data.map((name): [string, string] => [name, name]);
@@ -82,7 +83,7 @@ export class Issuer {
 /** Seconds. */
 const retryAfter = 5;
 
-/** Access tokens of the same issuer say in their header that they are none (RFC 9068). */
+/** Access tokens of the same issuer are no ID tokens: their header says so (RFC 9068). */
 function isIdToken(token: string): boolean {
   const header = token.length > longestToken ? undefined : headerOf(token);
   if (!header) return false;
@@ -94,7 +95,7 @@ function isIdToken(token: string): boolean {
 const skew = 30;
 
 /** Validates the claims of a signed ID token (OpenID Connect Core, section 3.1.3.7). */
-function problemOf(
+function idTokenProblemOf(
   claims: JsonObject,
   { issuer, clientIds }: IssuerConfig,
   { nonce, now }: { readonly nonce: string | undefined; readonly now: number },

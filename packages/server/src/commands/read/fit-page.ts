@@ -2,8 +2,8 @@ import type { JsonValue } from '@really/protocol';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 
 /**
- * Where a page of as many items begins and ends as fit into the bytes, approximately, and at least
- * one. When paging back, the last items are the nearest. Rule LIM4.
+ * Where a page begins and ends that has as many items as fit into the bytes, approximately, and at
+ * least one. When paging back, the last items are the nearest. Rule LIM4.
  */
 export function fittingRange(
   items: readonly JsonValue[],

@@ -95,7 +95,7 @@ function viewKeyOf({ auth, services }: CommandContext, model: Model, order: Orde
   return mayBeHidden ? `${epoch} ${model.digest} ${groupKeyOf(viewReads(model), auth)}` : epoch;
 }
 
-/** Newest id first by default. Throws 409 `query.invalid` for a field that there is not. */
+/** Newest id first by default. Throws 409 `query.invalid` for a field that the model does not have. */
 export function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Order {
   if (sort === undefined) return { keys: [{ field: '_r', descending: ascending !== true }] };
   const keys = sortKeysOf(sort);

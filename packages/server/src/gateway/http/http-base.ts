@@ -138,7 +138,7 @@ const ownHeaders = [
   'X-Trace-Id',
 ];
 
-/** Headers that tracing libraries in a page add. A single one too many blocks the whole request. */
+/** Headers that tracing libraries in a page add. A single one that is not allowed blocks the whole request. */
 const headersOfTracing = [
   ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
   ...['b3', 'X-B3-TraceId', 'X-B3-SpanId', 'X-B3-ParentSpanId', 'X-B3-Sampled', 'X-B3-Flags'],

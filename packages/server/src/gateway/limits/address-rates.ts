@@ -18,7 +18,10 @@ export interface AddressRatesOptions {
 
 const minute = 60_000;
 
-/** Limits expensive requests and guesses per address (rule LIM5), apart for foreign pages. */
+/**
+ * Limits expensive requests and guesses per address (rule LIM5). Those that foreign pages trigger in a
+ * browser are counted separately.
+ */
 export class AddressRates {
   readonly #origins: Origins;
   readonly #limited: () => void;

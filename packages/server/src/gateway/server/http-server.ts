@@ -28,9 +28,9 @@ const longestHead = 120_000;
 const usualRequest = 30_000;
 
 /**
- * Timeouts for a keep-alive time, in milliseconds. Node cuts off an unused connection after the head timeout; since
- * load balancers open some in advance, that is as long as the idle time between requests, up to 2
- * minutes.
+ * Timeouts for a keep-alive time, in milliseconds. Node cuts off an unused connection after the head
+ * timeout; since load balancers open some in advance, that is as long as the idle time between
+ * requests, up to 2 minutes.
  */
 export function httpTimeoutsFor(keepAlive: number) {
   const headersTimeout = Math.min(Math.max(usualHead, keepAlive + slack), longestHead);

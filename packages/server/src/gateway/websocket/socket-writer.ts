@@ -18,7 +18,10 @@ export interface SocketWriterOwner {
   readonly address: string;
   /** Less than half the limit waits again. */
   onDrain(): void;
-  /** Too much waits for it, or for all sockets, of which it holds the most: it has to be closed. */
+  /**
+   * Too much waits for it, and what was queued is dropped; or for all sockets, of which it holds the
+   * most. It has to be closed.
+   */
   giveUp(): void;
 }
 

@@ -18,13 +18,6 @@ import {
 } from '../push/visibility.js';
 import type { ObjectSubscription } from './object-subscription.js';
 
-/** Objects whose frames are kept, and the bytes that such an object may have: some 20 MB in all. */
-const mostObjects = 1024;
-const mostBytes = 4096;
-
-/** Views of an object whose frames are kept. */
-const mostViews = 4;
-
 /** A revision to push. */
 export interface RevisionToSend {
   readonly change: Change;
@@ -120,6 +113,13 @@ export class ObjectFrames {
     return frame;
   }
 }
+
+/** Objects whose frames are kept, and the bytes that such an object may have: some 20 MB in all. */
+const mostObjects = 1024;
+const mostBytes = 4096;
+
+/** Views of an object whose frames are kept. */
+const mostViews = 4;
 
 /** The snapshots sent last: those who subscribe to an object one after another share the frame. */
 export class SnapshotFrames {

@@ -69,7 +69,7 @@ export class ViewTexts {
     return { view, isShared: true, finder: shared.finder };
   }
 
-  /** The view of `at`, for many in a run in which nothing else happens: once for all that is below one parent. */
+  /** The view of `at`, for many in a run in which nothing else happens: what is the same for all below one parent is found once. */
   inOneRun(): (model: Model, auth: Auth, r: string) => string {
     const byModel = new Map<Model, Map<Auth, Map<string, string>>>();
     return (model, auth, r) => {

@@ -29,7 +29,10 @@ export type View =
 
 const allVisible: View = { kind: 'visible', hidden: [] };
 
-/** The read rule, rules of fields, pre-get. Synchronous if they can be; never rejects. By default as committed. */
+/**
+ * By the read rule, then rules of fields, then pre-get. Synchronous if they can be; never rejects.
+ * `finder`: of their lookups, by default as committed.
+ */
 export function view(
   model: Model,
   object: StoredObject,

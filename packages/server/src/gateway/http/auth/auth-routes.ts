@@ -8,7 +8,7 @@ import { authRoute } from './auth-route.js';
 import { oidcRoutes } from './oidc-routes.js';
 import { selfRoutes } from './self-routes.js';
 
-/** Limit of bytes per body: it becomes part of each token, and some of it may of pushes. */
+/** Limit of bytes per body: it becomes part of each token, and pushes may carry some of it. */
 const largestData = 1024;
 
 /** The routes under `/auth/`. */
