@@ -32,69 +32,78 @@ const unpaced: LookupPace = { bytesOf: () => 0, pause: () => undefined };
  * script asks for together, and otherwise a few at a time.
  */
 export function batchedLookups(read: ReadLookups, pace = unpaced): ReadLookups {
-  const known = new Map<string, Found>();
-  let bytes = 0;
-  let waiting: Request[] = [];
-  let isReading = false;
+  const batches = new LookupBatches(read, pace);
+  return (rs) => batches.find(rs);
+}
 
-  const remember = (found: ReadonlyMap<string, Found>): void => {
-    let more = 0;
-    for (const object of found.values()) more += object ? pace.bytesOf(object) : 0;
-    if (known.size + found.size > mostObjects || bytes + more > mostBytes) {
-      known.clear();
-      bytes = 0;
-    }
-    bytes += more;
-    for (const [r, object] of found) known.set(r, object);
-  };
+class LookupBatches {
+  readonly #read: ReadLookups;
+  readonly #pace: LookupPace;
+  readonly #known = new Map<string, Found>();
+  /** Of those that are known. */
+  #bytes = 0;
+  #waiting: Request[] = [];
+  #isReading = false;
 
-  const answer = async (requests: readonly Request[], missing: ReadonlySet<string>) => {
-    try {
-      const rs = [...missing];
-      const objects = rs.length > 0 ? await read(rs) : [];
-      const found = new Map(rs.map((r, index) => [r, objects[index]]));
-      for (const { rs: asked, resolve } of requests) {
-        resolve(asked.map((r) => (found.has(r) ? found.get(r) : known.get(r))));
-      }
-      remember(found);
-    } catch (error) {
-      for (const { reject } of requests) reject(error);
+  constructor(read: ReadLookups, pace: LookupPace) {
+    this.#read = read;
+    this.#pace = pace;
+  }
+
+  find(rs: readonly string[]): readonly Found[] | Promise<readonly Found[]> {
+    if (rs.every((r) => this.#known.has(r))) return rs.map((r) => this.#known.get(r));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ rs, resolve, reject });
+      if (!this.#isReading) void this.#readWaiting();
+    });
+  }
+
+  async #readWaiting(): Promise<void> {
+    this.#isReading = true;
+    // After everything that runs in this turn has asked.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      await this.#answerNext();
+      const paused = this.#pace.pause();
+      if (paused) await paused;
     }
-  };
+    this.#isReading = false;
+  }
 
   /** The next requests, which read so many objects at most, or as many as the first one asks for. */
-  const take = () => {
+  async #answerNext(): Promise<void> {
     const missing = new Set<string>();
     let count = 0;
-    for (const { rs } of waiting) {
-      const more = rs.filter((r) => !known.has(r) && !missing.has(r));
+    for (const { rs } of this.#waiting) {
+      const more = rs.filter((r) => !this.#known.has(r) && !missing.has(r));
       if (count > 0 && missing.size + more.length > readAtOnce) break;
       for (const r of more) missing.add(r);
       count += 1;
     }
-    const requests = waiting.slice(0, count);
-    waiting = waiting.slice(count);
-    return { requests, missing };
-  };
+    await this.#answer(this.#waiting.splice(0, count), [...missing]);
+  }
 
-  const readWaiting = async (): Promise<void> => {
-    isReading = true;
-    // After everything that runs in this turn has asked.
-    await Promise.resolve();
-    while (waiting.length > 0) {
-      const { requests, missing } = take();
-      await answer(requests, missing);
-      const paused = pace.pause();
-      if (paused) await paused;
+  async #answer(requests: readonly Request[], missing: readonly string[]): Promise<void> {
+    try {
+      const objects = missing.length > 0 ? await this.#read(missing) : [];
+      const found = new Map(missing.map((r, index) => [r, objects[index]]));
+      for (const { rs, resolve } of requests) {
+        resolve(rs.map((r) => (found.has(r) ? found.get(r) : this.#known.get(r))));
+      }
+      this.#remember(found);
+    } catch (error) {
+      for (const { reject } of requests) reject(error);
     }
-    isReading = false;
-  };
+  }
 
-  return (rs) => {
-    if (rs.every((r) => known.has(r))) return rs.map((r) => known.get(r));
-    return new Promise((resolve, reject) => {
-      waiting.push({ rs, resolve, reject });
-      if (!isReading) void readWaiting();
-    });
-  };
+  #remember(found: ReadonlyMap<string, Found>): void {
+    let more = 0;
+    for (const object of found.values()) more += object ? this.#pace.bytesOf(object) : 0;
+    if (this.#known.size + found.size > mostObjects || this.#bytes + more > mostBytes) {
+      this.#known.clear();
+      this.#bytes = 0;
+    }
+    this.#bytes += more;
+    for (const [r, object] of found) this.#known.set(r, object);
+  }
 }
