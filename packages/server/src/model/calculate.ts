@@ -23,18 +23,17 @@ export async function calculate(
   options: { readonly now?: number | undefined; readonly owner?: string | undefined } = {},
 ): Promise<Calculated> {
   if (model.calculated.length === 0) return { data, changed: [] };
-  const { now, owner } = options;
-  const fixed = {
-    ...(now !== undefined && { [nowKey]: instantText(now) }),
-    ...(owner !== undefined && { [ownerKey]: owner }),
-  };
+  const { owner } = options;
+  const now = options.now === undefined ? undefined : instantText(options.now);
   const stale = touched === 'all' ? undefined : new Set(touched);
   const changed: string[] = [];
   let current = data;
   for (const field of model.calculated) {
     if (stale !== undefined && !field.dependsOn.some((name) => stale.has(name))) continue;
-    const scope: Record<string, JsonValue | undefined> = { [thisKey]: current, ...fixed };
+    const scope: Record<string, JsonValue | undefined> = { [thisKey]: current };
     for (const name of field.dependsOn) scope[name] = current[name];
+    if (now !== undefined) scope[nowKey] = now;
+    if (owner !== undefined) scope[ownerKey] = owner;
     const run = field.value.run(scope);
     const value = calculatedValue(model, field, run instanceof Promise ? await run : run);
     if (deepEqual(value, current[field.name])) continue;

@@ -229,7 +229,7 @@ export interface RuleName {
   readonly at: string;
 }
 
-/** `error`: what a command answers if the rule could not be evaluated. */
+/** `stopped`: a command answers 500. An error: it did not run, and a command answers with that. */
 export type RuleDecision = 'allowed' | 'refused' | 'stopped' | ProtocolError;
 
 export interface RuleScope {

@@ -69,6 +69,7 @@ class EntryGroups {
       // A file that is not text from its first line on was never an export.
       const isCutOff = !whole && !(number === 1 && text === undefined);
       if (isCutOff) return { kind: 'problem', problem: unfinished, fatal: true, ...at };
+      // Those of the object that the line was part of.
       this.#changes = [];
       return { kind: 'problem', problem: error.message, fatal: false, ...at };
     }

@@ -20,8 +20,8 @@ export class ScriptCall {
   failures = 0;
   /** It was ended once, and runs again only to find the line. */
   again = false;
-  settled = false;
   readonly #take: (answer: string) => void;
+  #settled = false;
 
   /** `take` is given the answer, once, as `result-codec.ts` spells it. */
   constructor(
@@ -38,14 +38,18 @@ export class ScriptCall {
     this.#take = take;
   }
 
+  get settled(): boolean {
+    return this.#settled;
+  }
+
   /** Approximate bytes while it waits. */
   get bytes(): number {
     return bytesOfAny + (this.scope?.length ?? 0);
   }
 
   settle(answer: string): void {
-    if (this.settled) return;
-    this.settled = true;
+    if (this.#settled) return;
+    this.#settled = true;
     this.#take(answer);
   }
 }

@@ -45,7 +45,7 @@ export class ScriptThread {
   /** The call that it was last seen to run, by number, and since when. */
   #seen: LastSeen = { begun: 0, at: 0, cpu: undefined };
   #cpuTime: CpuTime = cpuTimeOf(undefined);
-  /** How many calls had begun when the batch was closed. */
+  /** How many calls had begun when the batch was closed; none in an idle thread. */
   #closedAt: number | undefined;
   #used = 0;
   #traced = false;
