@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { fail, isJsonObject, type JsonObject, ownMember, setMember } from '@really/protocol';
 import type { FetchJson } from '../../platform/fetch-json.js';
+import type { Log } from '../../platform/log.js';
+import type { Counter } from '../../platform/metrics.js';
 import type { Platform } from '../../platform/platform.js';
 import { isTrustedUrl } from '../../platform/trusted-url.js';
 import { isFor } from '../claims.js';
 import { KeyRing } from '../keys/key-ring.js';
-import { RemoteKeys, type RemoteKeysOptions } from '../keys/remote-keys.js';
+import { RemoteKeys } from '../keys/remote-keys.js';
 import { headerOf } from '../keys/token-header.js';
 import { longestToken } from '../tokens.js';
 
@@ -20,7 +22,13 @@ export interface IssuerConfig {
   readonly user: Readonly<Record<string, string>> | undefined;
 }
 
-export type IssuerPorts = Omit<RemoteKeysOptions, 'url'>;
+/** Spelled out, because it is a part of the package's types, which need none of Node's. */
+export interface IssuerPorts {
+  readonly fetchJson: FetchJson;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly fetches: Counter;
+}
 
 /** Why an ID token is refused. */
 export type IdTokenProblem = 'token.invalid' | 'token.expired' | 'nonce.invalid';
