@@ -108,7 +108,7 @@ export class Migrations {
     });
   }
 
-  /** As `settled`, but begins anew if the last pass is over. `onProgress` gets how many it saw. */
+  /** As `settled`, but begins again if the last pass is over. `onProgress` gets how many it saw. */
   async run(model: Model, onProgress: OnProgress): Promise<MigrationFailures> {
     if (model.currentFrom <= 1) return { count: 0, listed: [] };
     const known = this.#passes.get(model);
