@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -8,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isForTests, root, sourcesBelow } from '../conventions/sources.js';
 import { type AppFolder, appFolder } from '../harness/app-folder.js';
 import { manifestOf, type Packed, type PublishedName, pack, published } from './pack.js';
+
+const run = promisify(execFile);
 
 let folder: AppFolder;
 const packages = new Map<PublishedName, Packed>();
@@ -146,3 +150,23 @@ function isOfSupported(problem: Problem): boolean {
   if (!('resolutionKind' in problem)) return true;
   return problem.resolutionKind === 'node16-esm' || problem.resolutionKind === 'bundler';
 }
+
+test('the types of every entry can be checked without those of Node', async () => {
+  const manifests = await Promise.all(published.map((name) => manifestOf(name)));
+  const entries = manifests.flatMap(({ name, exports }) =>
+    Object.keys(exports)
+      .filter((path) => path !== './internal' && path !== './package.json')
+      .map((path) => join(name, path)),
+  );
+  const imports = entries.map((entry, index) => `export * as entry${index} from '${entry}';`);
+  await using app = await appFolder({ 'entries.mts': imports.join('\n') });
+  await symlink(join(root, 'node_modules'), join(app.dir, 'node_modules'));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const options = ['--ignoreConfig', '--noEmit', '--strict', '--pretty', 'false'];
+  const target = ['--module', 'nodenext', '--target', 'es2022', '--types', ''];
+  const args = [tsc, ...options, ...target, 'entries.mts'];
+  const { stdout } = await run(process.execPath, args, { cwd: app.dir }).catch(
+    ({ stdout: problems }: { stdout: string }) => ({ stdout: problems }),
+  );
+  expect(stdout).toBe('');
+});
