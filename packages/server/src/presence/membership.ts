@@ -200,7 +200,7 @@ export class Membership {
 export class RoomConnection {
   /** How others know it (rule PRS2): random, so that it reveals nothing of the connection-handle. */
   readonly id: string;
-  /** Who pays for it: see `ownerOf`. */
+  /** The client that pays for it: see `ownerOf`. */
   readonly owner: string;
   readonly memberships = new Map<string, Membership>();
   /** Those whose rights are checked before they are in their rooms. */

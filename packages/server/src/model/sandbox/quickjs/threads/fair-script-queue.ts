@@ -15,6 +15,7 @@ export class FairScriptQueue {
   readonly #likely = new FairQueue<ScriptCall>();
   readonly #doubtful = new FairQueue<ScriptCall>();
   readonly #dear = new FairQueue<ScriptCall>();
+  readonly #all = [this.#back, this.#likely, this.#doubtful, this.#dear];
 
   /** `prospect`: what to expect of a call by what is known now. */
   constructor(prospect: (job: ScriptCall) => Prospect) {
@@ -77,10 +78,6 @@ export class FairScriptQueue {
 
   clear(): ScriptCall[] {
     return this.#all.flatMap((queue) => queue.clear());
-  }
-
-  get #all(): readonly FairQueue<ScriptCall>[] {
-    return [this.#back, this.#likely, this.#doubtful, this.#dear];
   }
 
   #queueFor(job: ScriptCall, soon: FairQueue<ScriptCall>): FairQueue<ScriptCall> {
