@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { creation, each, queryOf } from '../../contract/sample-writes.js';
 import { StoreInUse, StoreUnavailable } from '../../store-errors.js';
@@ -41,5 +41,21 @@ describe('[DUR10] a database in use', () => {
     const again = await scratch.open({ file });
     expect(await again.count(queryOf('users'))).toBe(2);
     expect(again.epoch).toEqual(epoch);
+  });
+
+  test('is soon written no more once its log was replaced', async () => {
+    const file = scratch.file();
+    const store = await scratch.open({ file });
+    await store.commit(each(creation('/users/1')));
+    rmSync(`${file}-wal`);
+    writeFileSync(`${file}-wal`, '');
+    let written = 1;
+    const writing = async () => {
+      written += 1;
+      await store.commit(each(creation(`/users/${written}`)));
+      return 'written';
+    };
+    await expect.poll(() => writing().catch((error: Error) => error.name)).not.toBe('written');
+    await expect(writing()).rejects.toThrow(StoreUnavailable);
   });
 });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import type { CollectionLayout } from '../../collection-layout.js';
 import type { Epoch } from '../../store.js';
@@ -28,8 +29,18 @@ interface Opened {
   readonly writer: Writer;
   readonly checkpoints: Checkpoints;
   readonly mark: EpochMark;
-  readonly log: { readonly file: string; readonly identity: string };
+  readonly log: OpenLog;
 }
+
+interface OpenLog {
+  readonly file: string;
+  readonly identity: string;
+  /** When a commit last found it to be the same, in milliseconds since the epoch. */
+  identifiedAt: number;
+}
+
+/** Milliseconds between two commits that look at the identity of the log. */
+const identifyEvery = 100;
 
 let current: Opened | undefined;
 
@@ -37,9 +48,7 @@ function handle(request: WriterRequest): unknown {
   if (request.kind === 'open') return open(request);
   if (!current) throw new Error('the database is not open');
   const { writer, checkpoints } = current;
-  if (request.kind !== 'close' && identityOf(current.log.file) !== current.log.identity) {
-    throw letGo(current);
-  }
+  if (request.kind !== 'close' && isLost(current.log, request)) throw letGo(current);
   switch (request.kind) {
     case 'prepare':
       return prepare(request.layouts, current);
@@ -128,7 +137,7 @@ function open(request: Extract<WriterRequest, { kind: 'open' }>): OpenResult {
   const writer = new Writer(db, config, epoch);
   const identity = identityOf(log);
   const checkpoints = new Checkpoints(db, config);
-  current = { db, writer, checkpoints, mark, log: { file: log, identity } };
+  current = { db, writer, checkpoints, mark, log: { file: log, identity, identifiedAt: 0 } };
   return {
     upgrades: upgraded.map(({ to, what }) => `${to}: ${what}`),
     epoch,
@@ -143,6 +152,21 @@ function assertWhole(db: Database, file: string): void {
   const problem = String(db.pragma('quick_check(1)', { simple: true })).replace(/\s+/g, ' ');
   if (problem === 'ok') return;
   throw new StoreRefused(`${file} is damaged, restore a backup: ${problem}`);
+}
+
+/**
+ * Whether the log was removed or replaced. Most commits only check that there is one: once a program
+ * has read the times of a file, Linux records the next one exactly, which makes the next commit
+ * dearer (multigrain timestamps).
+ */
+function isLost(log: OpenLog, request: WriterRequest): boolean {
+  const now = request.kind === 'commit' ? request.now : undefined;
+  if (now !== undefined && Math.abs(now - log.identifiedAt) < identifyEvery) {
+    return !existsSync(log.file);
+  }
+  const isSame = identityOf(log.file) === log.identity;
+  if (now !== undefined && isSame) log.identifiedAt = now;
+  return !isSame;
 }
 
 /**
