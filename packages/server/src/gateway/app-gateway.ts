@@ -46,11 +46,6 @@ export class AppGateway {
     await this.#deps.ready?.();
   }
 
-  /** Flushes counts that were collected outside the metrics port. */
-  settleMetrics(): void {
-    this.#deps.metrics.settle();
-  }
-
   /** First phase of closing: drops resumable sessions, finishes commands in flight and closes the clients with 1001. */
   async shutDown(deadline: number): Promise<void> {
     this.#deps.resumableSessions.close();

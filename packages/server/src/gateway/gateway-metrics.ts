@@ -23,8 +23,6 @@ export class GatewayMetrics implements EgressMetrics {
   readonly #kicked: Counter;
   readonly #limited: Counter;
   #inFlight = 0;
-  #received = 0;
-  #receivedBytes = 0;
 
   constructor(metrics: Metrics) {
     this.#port = metrics;
@@ -74,26 +72,15 @@ export class GatewayMetrics implements EgressMetrics {
     this.#latency.recordTraced(trace, seconds, cmd);
   }
 
-  /** Counts a received message. Passed to the metrics port in batches, which is cheaper. */
   received(bytes: number): void {
-    this.#received++;
-    this.#receivedBytes += bytes;
+    this.#framesIn.add();
+    this.#bytesIn.add(bytes);
   }
 
   wrote(sockets: number, frames: number, bytes: number): void {
     this.#framesOut.add(frames);
     this.#bytesOut.add(bytes);
     this.#batch.record(frames / sockets);
-    this.settle();
-  }
-
-  /** Passes what was counted since the last call to the metrics port. */
-  settle(): void {
-    if (this.#received === 0) return;
-    this.#framesIn.add(this.#received);
-    this.#bytesIn.add(this.#receivedBytes);
-    this.#received = 0;
-    this.#receivedBytes = 0;
   }
 
   opened(): void {

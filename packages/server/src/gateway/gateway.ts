@@ -59,10 +59,8 @@ class ServerGateway implements Gateway {
     this.#routes = new ServerRoutes({
       ...{ ...options, addresses, draining },
       ready: (request) => this.#ready(appOf(request)),
-      scrape: async (format) => {
-        for (const app of this.#apps) app.settleMetrics();
-        return (await metrics.text?.(format)) ?? { text: '', contentType: 'text/plain' };
-      },
+      scrape: async (format) =>
+        (await metrics.text?.(format)) ?? { text: '', contentType: 'text/plain' },
     });
     const router = new RequestRouter({
       ...{ ...options, origins, appOf, routes: this.#routes },

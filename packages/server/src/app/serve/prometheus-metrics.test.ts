@@ -17,6 +17,21 @@ test('[HTTP2] counters, gauges and histograms come out as Prometheus text', asyn
   expect(text).toContain('really_process_resident_memory_bytes');
 });
 
+test('[HTTP2] a counter counts on after it was read, each of its series by itself', async () => {
+  const metrics = prometheusMetrics();
+  const counter = metrics.counter('really_tried_total', 'Tries.', ['how', 'who']);
+  for (let round = 1; round <= 2; round++) {
+    counter.add(2, 'hard', 'me');
+    counter.add(3, 'hard', 'you');
+    counter.add(1, 'easy', 'me');
+    await metrics.text();
+    const { text } = await metrics.text();
+    expect(text).toContain(`really_tried_total{how="hard",who="me"} ${2 * round}`);
+    expect(text).toContain(`really_tried_total{how="hard",who="you"} ${3 * round}`);
+    expect(text).toContain(`really_tried_total{how="easy",who="me"} ${round}`);
+  }
+});
+
 test('[HTTP2] two servers in one process do not share metrics', async () => {
   const [one, other] = [prometheusMetrics(), prometheusMetrics()];
   one.counter('really_x_total', 'X.').add();

@@ -31,7 +31,7 @@ export function prometheusMetrics(): ServerMetrics {
   const families = new MetricFamilies(registry);
   return {
     ...metricsOf(families, undefined),
-    text: textsOf(registry),
+    text: textsOf(registry, families),
     ofApp: (clientid) => metricsOf(families, clientid),
   };
 }
@@ -42,9 +42,13 @@ const contentTypes = {
 } as const;
 
 /** Renders one text after the other, because a registry has one format at a time. */
-function textsOf(registry: Registry<RegistryContentType>): ServerMetrics['text'] {
+function textsOf(
+  registry: Registry<RegistryContentType>,
+  families: MetricFamilies,
+): ServerMetrics['text'] {
   let last: Promise<unknown> = Promise.resolve();
   const write = async (contentType: RegistryContentType): Promise<MetricsText> => {
+    families.settle();
     registry.setContentType(contentType);
     const names = registry.getMetricsAsArray().map((metric) => [metric, metric.name] as const);
     try {
@@ -71,7 +75,13 @@ function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
       const counter = families.get(name, () => new Counter({ name, help, registers, labelNames }));
       // Initialized with 0: for Prometheus, a series that appears with 1 has not increased.
       if (labels.length === 0) counter.labels(...apps).inc(0);
-      return { add: (amount = 1, ...values) => counter.labels(...apps, ...values).inc(amount) };
+      const series = new SeriesTree((values) => {
+        const { inc } = counter.labels(...apps, ...values);
+        const counted = new CountedSeries(inc);
+        families.settling.push(counted);
+        return counted;
+      });
+      return { add: (amount = 1, ...values) => series.of(values).add(amount) };
     },
     gauge(name, help, labels = []) {
       const labelNames = [...names, ...labels];
@@ -89,8 +99,8 @@ function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
         const config = { name, help, registers, labelNames, buckets: [...buckets] };
         return new Histogram({ ...config, enableExemplars: true });
       });
-      const record = (value: number, ...values: string[]) =>
-        histogram.labels(...apps, ...values).observe(value);
+      const series = new SeriesTree((values) => histogram.labels(...apps, ...values).observe);
+      const record = (value: number, ...values: string[]) => series.of(values)(value);
       return {
         record,
         recordTraced(traceId, value, ...values) {
@@ -107,6 +117,55 @@ function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
   };
 }
 
+/** What is kept of each series of a metric, made on its first use: the library looks it up anew each time. */
+class SeriesTree<T> {
+  readonly #make: (labels: readonly string[]) => T;
+  readonly #root: SeriesNode<T> = {};
+
+  constructor(make: (labels: readonly string[]) => T) {
+    this.#make = make;
+  }
+
+  of(labels: readonly string[]): T {
+    let node = this.#root;
+    for (const label of labels) {
+      node.byLabel ??= new Map();
+      let next = node.byLabel.get(label);
+      if (!next) {
+        next = {};
+        node.byLabel.set(label, next);
+      }
+      node = next;
+    }
+    node.series ??= this.#make(labels);
+    return node.series;
+  }
+}
+
+interface SeriesNode<T> {
+  series?: T;
+  byLabel?: Map<string, SeriesNode<T>>;
+}
+
+/** A series of a counter: added up here, and passed on when somebody asks. */
+class CountedSeries {
+  readonly #increase: (amount: number) => void;
+  #unsettled = 0;
+
+  constructor(increase: (amount: number) => void) {
+    this.#increase = increase;
+  }
+
+  add(amount: number): void {
+    this.#unsettled += amount;
+  }
+
+  settle(): void {
+    this.#increase(this.#unsettled);
+    this.#unsettled = 0;
+  }
+}
+
 /** In characters: together with its name it may have 128. */
 const longestExample = 100;
 
@@ -118,11 +177,17 @@ interface ObservedMetric {
 /** The registered metrics, each once, however many apps use it. */
 class MetricFamilies {
   readonly registers: [Registry<RegistryContentType>];
+  /** Series with counts that the registry does not have yet. */
+  readonly settling: CountedSeries[] = [];
   readonly #made = new Map<string, Metric>();
   readonly #observed = new Map<string, ObservedMetric[]>();
 
   constructor(registry: Registry<RegistryContentType>) {
     this.registers = [registry];
+  }
+
+  settle(): void {
+    for (const series of this.settling) series.settle();
   }
 
   get<T extends Metric>(name: string, make: () => T): T {
