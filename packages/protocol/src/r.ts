@@ -43,7 +43,14 @@ export function isSystemName(name: string): boolean {
 
 /** The names of the collections in a printed R: `['users', 'posts']` of `/users/1/posts/2`. */
 export function namesOf(r: string): string[] {
-  return r.split('/').filter((_, index) => index % 2 === 1);
+  const names: string[] = [];
+  for (let start = 1; start > 0; ) {
+    const end = r.indexOf('/', start);
+    if (end < 0) return [...names, r.slice(start)];
+    names.push(r.slice(start, end));
+    start = r.indexOf('/', end + 1) + 1;
+  }
+  return names;
 }
 
 /** The id of an object: the last step of its R. */
@@ -74,10 +81,12 @@ export function parseR(text: unknown): ParsedR | undefined {
   if (steps.length % 2 === 1) steps.push('*');
   const names: string[] = [];
   const ids: string[] = [];
-  for (const [index, step] of steps.entries()) {
-    const isValid = index % 2 === 0 ? namePattern.test(step) : isStepAfter(step, ids.at(-1));
-    if (!isValid) return undefined;
-    (index % 2 === 0 ? names : ids).push(step);
+  for (let index = 0; index < steps.length; index += 2) {
+    const name = steps[index] ?? '';
+    const id = steps[index + 1] ?? '';
+    if (!namePattern.test(name) || !isStepAfter(id, ids.at(-1))) return undefined;
+    names.push(name);
+    ids.push(id);
   }
   const r = `/${steps.join('/')}`;
   const id = ids.at(-1) ?? '*';

@@ -30,11 +30,13 @@ export function deltaOf(ops: readonly FieldOp[], before: JsonObject, after: Json
     if (entry) setMember(delta, op.key, entry);
     else setMember(delta, field, setEntry(after, field));
   }
-  for (const field of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    if (byField.has(field)) continue;
-    if (deepEqual(ownMember(before, field), ownMember(after, field))) continue;
+  const addDifference = (field: string) => {
+    if (byField.has(field)) return;
+    if (deepEqual(ownMember(before, field), ownMember(after, field))) return;
     setMember(delta, field, setEntry(after, field));
-  }
+  };
+  for (const field of Object.keys(before)) addDifference(field);
+  for (const field of Object.keys(after)) if (!Object.hasOwn(before, field)) addDifference(field);
   return delta;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { jsonText, jsonTextWith } from './json-texts.js';
+import { jsonText, jsonTextOfPush } from './json-texts.js';
 
 /** A value of about this many characters that counts how often its text is made. */
 function counted(length: number) {
@@ -19,19 +19,18 @@ test('[LIM45] the text of a large value is made once, whoever needs it', () => {
   const text = jsonText(value);
   expect(JSON.parse(text)).toEqual({ text: value.text });
   expect(jsonText(value)).toBe(text);
-  expect(jsonTextWith({ r: '/users/1', rev: 2 }, 'body', value)).toBe(
+  expect(jsonTextOfPush({ r: '/users/1', rev: 2, body: value })).toBe(
     `{"r":"/users/1","rev":2,"body":${text}}`,
   );
-  expect(jsonTextWith({}, 'body', value)).toBe(`{"body":${text}}`);
+  expect(jsonTextOfPush({ body: value })).toBe(`{"body":${text}}`);
   expect(made.times).toBe(1);
 });
 
 test('a text with a small value at its end is the same as that of the whole', () => {
   const value = { n: 1, text: 'é' };
-  expect(jsonTextWith({ r: '/users/1' }, 'body', value)).toBe(
-    JSON.stringify({ r: '/users/1', body: value }),
-  );
-  expect(jsonTextWith({}, 'body', {})).toBe('{"body":{}}');
+  const push = { r: '/users/1', body: value };
+  expect(jsonTextOfPush(push)).toBe(JSON.stringify(push));
+  expect(jsonTextOfPush({ body: {} })).toBe('{"body":{}}');
 });
 
 test('[LIM45] only the last large texts are kept, and no small ones', () => {

@@ -16,13 +16,16 @@ export function jsonText(value: object): string {
   return knownText(value) ?? keep(value, JSON.stringify(value));
 }
 
-/** The text of an object with another member at its end: `value` under `name`. */
-export function jsonTextWith(object: object, name: string, value: object): string {
-  const known = knownText(value);
-  if (known === undefined) return JSON.stringify({ ...object, [name]: value });
-  const text = JSON.stringify(object);
+/** The text of an object whose last member, `body`, is such a value. */
+export function jsonTextOfPush(push: {
+  readonly body: object;
+  readonly [member: string]: unknown;
+}): string {
+  const known = knownText(push.body);
+  if (known === undefined) return JSON.stringify(push);
+  const text = JSON.stringify({ ...push, body: undefined });
   const start = text === '{}' ? '{' : `${text.slice(0, -1)},`;
-  return `${start}"${name}":${known}}`;
+  return `${start}"body":${known}}`;
 }
 
 function knownText(value: object): string | undefined {

@@ -1,6 +1,6 @@
 import { type Actor, fail } from '@really/protocol';
 import { visibleBody } from '../../model/view/view.js';
-import type { Steps } from '../../platform/scheduling/tick-slice.js';
+import { isSteps, type Steps } from '../../platform/scheduling/tick-slice.js';
 import type { CreatedEntry } from '../../store/store-reads.js';
 import type { CommittedChange, Pos, StoredObject } from '../../store/stored-object.js';
 import { type LiveContext, modelOf } from '../live-context.js';
@@ -58,15 +58,17 @@ export class CollectionDelivery {
     const { object, pos, trace } = creation;
     const span = topic.isEmpty ? undefined : context.telemetry.start({ r: object.r, trace });
     const options = { context, model, object };
-    const groupViews = yield* authorizeGroups(topic.groups, options, (subscription) =>
+    const authorized = authorizeGroups(topic.groups, options, (subscription) =>
       isBefore(subscription, pos),
     );
+    const groupViews = isSteps(authorized) ? yield* authorized : authorized;
     let pushes = 0;
     for (const { group, ...sight } of groupViews) {
       const frames = new CreationFrames(context, group, { creation, sight });
-      pushes += yield* fanOut(context.pace, group, (subscription) => {
+      const pushed = fanOut(context.pace, group, (subscription) => {
         return isBefore(subscription, pos) && this.push(subscription, frames);
       });
+      pushes += isSteps(pushed) ? yield* pushed : pushed;
     }
     context.telemetry.record(creation, pushes, span);
   }

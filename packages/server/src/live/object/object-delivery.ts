@@ -1,6 +1,6 @@
 import { fail } from '@really/protocol';
 import type { Model } from '../../model/model.js';
-import type { Steps } from '../../platform/scheduling/tick-slice.js';
+import { isSteps, type Steps } from '../../platform/scheduling/tick-slice.js';
 import type { Change, CommittedChange, StoredObject } from '../../store/stored-object.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import type { SnapshotReason } from '../live-metrics.js';
@@ -60,7 +60,8 @@ export class ObjectDelivery {
     }
     const model = this.#modelOf(topic);
     if (!model) return;
-    const groupViews = yield* this.#authorize(topic, model, object, change.rev);
+    const authorized = this.#authorize(topic, model, object, change.rev);
+    const groupViews = isSteps(authorized) ? yield* authorized : authorized;
     const revision = new LiveRevision(change);
     const pushes = yield* this.#pushToGroups(groupViews, model, { object, revision });
     telemetry.record(change, pushes, span);
@@ -75,7 +76,8 @@ export class ObjectDelivery {
   ): Steps {
     const model = this.#modelOf(topic);
     if (!model) return;
-    const groupViews = yield* this.#authorize(topic, model, object, through);
+    const authorized = this.#authorize(topic, model, object, through);
+    const groupViews = isSteps(authorized) ? yield* authorized : authorized;
     for (const revision of revisions) {
       const pushes = yield* this.#pushToGroups(groupViews, model, { object, revision });
       this.#context.telemetry.record(revision.change, pushes, undefined);
@@ -86,7 +88,8 @@ export class ObjectDelivery {
   *deliverSnapshot(topic: ObjectTopic, object: StoredObject, reason: SnapshotReason): Steps {
     const model = this.#modelOf(topic);
     if (!model) return;
-    const groupViews = yield* this.#authorize(topic, model, object, object.rev);
+    const authorized = this.#authorize(topic, model, object, object.rev);
+    const groupViews = isSteps(authorized) ? yield* authorized : authorized;
     yield* this.#pushToGroups(groupViews, model, { object }, reason);
   }
 
@@ -98,10 +101,11 @@ export class ObjectDelivery {
       const prev = hasGap || group.changedAt === 0 ? rev - 1 : group.changedAt;
       const under = { names: topic.names, r: topic.r, view: group.view };
       const last = deletedFrame({ r: topic.r, rev, authorship: change, prev, under });
-      pushes += yield* this.#pushLast(group, rev, (subscription) => {
+      const pushed = this.#pushLast(group, rev, (subscription) => {
         const frame = markedFrame(last, onceMarker, subscription.session.pushTarget);
         this.#registry.endWithPush(subscription, frame, 'deleted');
       });
+      pushes += isSteps(pushed) ? yield* pushed : pushed;
     }
     return pushes;
   }
@@ -136,7 +140,7 @@ export class ObjectDelivery {
     model: Model,
     object: StoredObject,
     through: number,
-  ): Steps<readonly GroupView<ObjectSubscriberGroup>[]> {
+  ): ReturnType<typeof authorizeGroups<ObjectSubscription, ObjectSubscriberGroup>> {
     const isConcerned = (subscription: ObjectSubscription) => isBefore(subscription, through);
     const options = { context: this.#context, model, object };
     return authorizeGroups(topic.groups, options, isConcerned);
@@ -155,7 +159,8 @@ export class ObjectDelivery {
       if (view.kind === 'refused') {
         this.#context.metrics.refusals.add();
         const rev = objectUpdate.revision?.change.rev ?? objectUpdate.object.rev;
-        yield* this.#pushLast(group, rev, this.#registry.failing(view.error));
+        const pushed = this.#pushLast(group, rev, this.#registry.failing(view.error));
+        if (isSteps(pushed)) yield* pushed;
         continue;
       }
       // If only a later revision is visible, that shows the fields again.
@@ -167,23 +172,23 @@ export class ObjectDelivery {
         frames = new ObjectFrames(model, visibility, objectUpdate);
         if (known.length < maxSharedVisibilities) known.push(frames);
       }
-      pushes += yield* this.#pushToGroup(group, frames, reason);
+      const pushed = this.#pushToGroup(group, frames, reason);
+      pushes += isSteps(pushed) ? yield* pushed : pushed;
+      this.#countUpdates();
     }
     return pushes;
   }
 
-  *#pushToGroup(
+  #pushToGroup(
     group: ObjectSubscriberGroup,
     frames: ObjectFrames,
     reason: SnapshotReason,
-  ): Steps<number> {
+  ): number | Steps<number> {
     const changedAt = frames.update ? frames.rev : frames.revision ? 0 : frames.changedAt;
     group.changedAt = Math.max(group.changedAt, changedAt);
-    const pushes = yield* fanOut(this.#context.pace, group, (subscription) => {
+    return fanOut(this.#context.pace, group, (subscription) => {
       return isBefore(subscription, frames.rev) && this.#push(subscription, frames, reason);
     });
-    this.#countUpdates();
-    return pushes;
   }
 
   /** True if something was pushed; false if nothing had to be, or the subscription was paused. */
@@ -210,7 +215,7 @@ export class ObjectDelivery {
     group: ObjectSubscriberGroup,
     through: number,
     end: (subscription: ObjectSubscription) => void,
-  ): Steps<number> {
+  ): number | Steps<number> {
     return fanOut(this.#context.pace, group, (subscription) => {
       if (!isBefore(subscription, through) || !canPush(this.#context, subscription)) return false;
       end(subscription);

@@ -18,20 +18,27 @@ interface AuthorizeOptions {
 }
 
 /**
- * Authorizes an object once for each group with a member that `isConcerned` selects. Synchronous
- * unless a rule or hook needs the sandbox; those run concurrently. Never rejects.
+ * Authorizes an object once for each group with a member that `isConcerned` selects: at once if they
+ * are few, unless a rule or hook needs the sandbox; those run concurrently. Never rejects.
  */
-export function* authorizeGroups<M extends GroupMember, A extends SubscriberGroup<M, unknown>>(
+export function authorizeGroups<M extends GroupMember, A extends SubscriberGroup<M, unknown>>(
   groups: CompactMap<A & { readonly members: readonly M[] }>,
+  options: AuthorizeOptions,
+  isConcerned: (member: M) => boolean,
+): readonly GroupView<A>[] | Steps<readonly GroupView<A>[]> {
+  if (groups.size > options.context.pace.groups) {
+    return authorizeInSteps(groups.values(), options, isConcerned);
+  }
+  const views = authorizePortion(groups.peek(), options, isConcerned);
+  return views instanceof Promise ? awaited(views) : views;
+}
+
+function* authorizeInSteps<M extends GroupMember, A extends SubscriberGroup<M, unknown>>(
+  all: readonly (A & { readonly members: readonly M[] })[],
   options: AuthorizeOptions,
   isConcerned: (member: M) => boolean,
 ): Steps<readonly GroupView<A>[]> {
   const { groups: portion } = options.context.pace;
-  if (groups.size <= portion) {
-    const views = authorizePortion(groups.peek(), options, isConcerned);
-    return views instanceof Promise ? yield* awaited(views) : views;
-  }
-  const all = groups.values();
   const groupViews: GroupView<A>[] = [];
   for (let from = 0; from < all.length; from += portion) {
     yield;

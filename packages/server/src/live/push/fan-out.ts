@@ -33,6 +33,13 @@ export class FanOutPace {
     this.#work = 0;
     return true;
   }
+
+  /** Counts work, unless it is time to yield before it is done. */
+  hasTimeFor(work: number): boolean {
+    if (this.#work + work >= this.portion) return false;
+    this.#work += work;
+    return true;
+  }
 }
 
 interface Pausable {
@@ -55,25 +62,44 @@ export function canPush(
 }
 
 /**
- * Calls `push` for the members of a group, and yields if there are many (rule LIM42). From the last
- * to the first: those who leave are replaced by already visited ones, and those who come meanwhile
- * have what is pushed. Returns how often it was true.
+ * Calls `push` for the members of a group: at once if they are few, and otherwise in steps (rule
+ * LIM42). From the last to the first: those who leave are replaced by already visited ones, and
+ * those who come meanwhile have what is pushed. Returns how often it was true.
  */
-export function* fanOut<M>(
+export function fanOut<M>(
   pace: FanOutPace,
   { members }: { readonly members: readonly M[] },
+  push: (member: M) => boolean,
+): number | Steps<number> {
+  const isShort = pace.hasTimeFor(groupWork + members.length);
+  return isShort ? pushToSome(members, push, 0, members.length) : pushInSteps(pace, members, push);
+}
+
+function* pushInSteps<M>(
+  pace: FanOutPace,
+  members: readonly M[],
   push: (member: M) => boolean,
 ): Steps<number> {
   const { portion } = pace;
   let pushes = 0;
   if (pace.isDue(groupWork)) yield;
   for (let end = members.length; end > 0; end -= portion) {
-    const begin = Math.max(0, end - portion);
-    for (let index = Math.min(end, members.length) - 1; index >= begin; index--) {
-      const member = members[index];
-      if (member !== undefined && push(member)) pushes += 1;
-    }
+    pushes += pushToSome(members, push, Math.max(0, end - portion), end);
     if (pace.isDue(Math.min(end, portion))) yield;
+  }
+  return pushes;
+}
+
+function pushToSome<M>(
+  members: readonly M[],
+  push: (member: M) => boolean,
+  begin: number,
+  end: number,
+): number {
+  let pushes = 0;
+  for (let index = Math.min(end, members.length) - 1; index >= begin; index--) {
+    const member = members[index];
+    if (member !== undefined && push(member)) pushes += 1;
   }
   return pushes;
 }

@@ -9,7 +9,7 @@ import type {
   SnapshotPush,
   UpdatedPush,
 } from '@really/protocol';
-import { jsonTextWith } from '../../platform/json-texts.js';
+import { jsonTextOfPush } from '../../platform/json-texts.js';
 import { type Authorship, authorshipMeta } from './authorship.js';
 import { encodeFrame, type Frame, headOf, type ReplayPoint, type Under } from './frame.js';
 
@@ -31,9 +31,9 @@ export function updatedFrame(
   const replayPoint: ReplayPoint = { kind: 'revision', key: r, rev };
   const meta = metaOf(authorship, rev, prev);
   if (view !== undefined) meta.view = view;
-  const push = { evt: 'updated', r, rev, meta };
+  const push = { evt: 'updated', r, rev, meta, body };
   // The change was written a moment ago.
-  return encodeFrame(jsonTextWith(push, 'body', body), replayPoint, headOf(push));
+  return encodeFrame(jsonTextOfPush(push), replayPoint, headOf(push));
 }
 
 /** Rule PSH5. `authorship` is unknown if the history no longer has the deletion. */

@@ -110,6 +110,11 @@ export function inOnePiece<Result>(steps: Steps<Result>): Result {
   }
 }
 
+/** Whether work is done in steps; what is short is done at once, and this is its result. */
+export function isSteps<T>(work: T | Steps<T>): work is Steps<T> {
+  return typeof work === 'object' && work !== null && 'next' in work;
+}
+
 /** A step that waits for a promise and returns its result. */
 export function* awaited<T>(promise: Promise<T>): Steps<T> {
   let resolved: { readonly value: T } | undefined;
