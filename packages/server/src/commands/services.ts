@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import type { Auth, JsonObject } from '@really/protocol';
 import type { Audit } from '../auth/audit.js';
 import type { Live } from '../live/live.js';
@@ -12,6 +11,7 @@ import type { WriteAsker } from '../objects/write-request.js';
 import type { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
+import type { SealKey } from '../platform/seal.js';
 import type { Span } from '../platform/tracing.js';
 import type { Rooms } from '../presence/rooms.js';
 import { ownerOf, type Requester } from '../queries/owner.js';
@@ -40,7 +40,7 @@ export interface Services {
   /** Where the reads and writes of admins are recorded (rule ADM9). */
   readonly audit?: Audit | undefined;
   /** Key that seals page tokens. */
-  readonly pageKey?: KeyObject | undefined;
+  readonly pageKey?: SealKey | undefined;
   /** Members of a token's data that others may see in `opBy`. */
   readonly publicData: readonly string[];
 }

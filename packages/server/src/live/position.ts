@@ -1,5 +1,5 @@
 import { fail } from '@really/protocol';
-import { isSealOf, type SealKind, sealKey, sealOf } from '../platform/seal.js';
+import { isSealOf, SealKey, type SealKind, sealOf } from '../platform/seal.js';
 import type { Epoch } from '../store/store.js';
 import type { Pos } from '../store/stored-object.js';
 
@@ -57,7 +57,7 @@ export class Positions {
   #kind(): SealKind {
     const epoch = this.#epoch();
     if (this.#sealing?.epoch !== epoch) {
-      const key = sealKey(epoch.secret, 'positions');
+      const key = SealKey.derive(epoch.secret, 'positions');
       this.#sealing = { epoch, kind: { key, length: sealLength } };
       this.#last = noPosition;
     }

@@ -1,4 +1,4 @@
-import { createHash, type KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   canonicalText,
   fail,
@@ -7,7 +7,7 @@ import {
   type RqlExpression,
   type SortPosition,
 } from '@really/protocol';
-import { isSealOf, type SealKind, sealKey, sealOf } from '../platform/seal.js';
+import { isSealOf, SealKey, type SealKind, sealOf } from '../platform/seal.js';
 import type { Order } from '../store/store-reads.js';
 import type { Pos } from '../store/stored-object.js';
 import { filterText } from './filter-text.js';
@@ -75,7 +75,7 @@ const tokenPath = 'cmdOpts.paginationToken';
 export class PageTokenizer {
   readonly #kind: SealKind;
 
-  constructor(key: string | KeyObject) {
+  constructor(key = new SealKey('')) {
     this.#kind = { key, length: sealLength };
   }
 
@@ -120,8 +120,8 @@ export class PageTokenizer {
 }
 
 /** The sealing key for page tokens. */
-export function pageKeyOf(secret: string): KeyObject {
-  return sealKey(secret, 'page tokens');
+export function pageKeyOf(secret: string): SealKey {
+  return SealKey.derive(secret, 'page tokens');
 }
 
 /** Whether this is the value that was too long for the token. */

@@ -75,7 +75,7 @@ async function planRead(context: CommandContext, request: ReadRequest): Promise<
   const order = orderOf(model, request.cmdOpts);
   const scope: Scope = { names, parents };
   const pageQuery: PageQuery = { r, filter, order, viewKey: viewKeyOf(context, model, order) };
-  const tokenizer = new PageTokenizer(context.services.pageKey ?? '');
+  const tokenizer = new PageTokenizer(context.services.pageKey);
   const token =
     paginationToken === undefined ? undefined : tokenizer.read(pageQuery, paginationToken);
   const { services, auth } = context;

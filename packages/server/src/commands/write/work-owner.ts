@@ -1,7 +1,7 @@
 import { Type } from '@really/protocol/schema';
 import { scriptOwnerOf } from '../../model/script-owner.js';
 import { AnyObject } from '../../platform/record-schema.js';
-import { sealOf } from '../../platform/seal.js';
+import { SealKey, sealOf } from '../../platform/seal.js';
 import type { CommandContext } from '../services.js';
 
 /** An `Auth` as it is stored with work that goes on in its name: see `plainAuth`. */
@@ -28,5 +28,6 @@ export function ownerOfWork({ auth, owner, services }: CommandContext): StoredOw
   const found = owner ?? scriptOwnerOf(auth);
   if (found === `uid ${auth.uid}`) return {};
   if (owner !== undefined) return { owner };
-  return { owner: `address ${sealOf(found, { key: services.pageKey ?? '', length: 16 })}` };
+  const { pageKey: key = new SealKey('') } = services;
+  return { owner: `address ${sealOf(found, { key, length: 16 })}` };
 }
