@@ -31,11 +31,12 @@ export function sortFields({ keys }: Order): string[] {
 }
 
 /** Whether any of these fields has a value of another type. */
-export function isMistyped(data: JsonObject, types: readonly StoredFieldType[]): boolean {
-  return types.some(({ field, type }) => {
+export function isMistyped(data: JsonObject, types: Iterable<StoredFieldType>): boolean {
+  for (const { field, type } of types) {
     const value = ownMember(data, field);
-    return value !== undefined && typeof value !== javascriptTypes[type];
-  });
+    if (value !== undefined && typeof value !== javascriptTypes[type]) return true;
+  }
+  return false;
 }
 
 const javascriptTypes = { text: 'string', number: 'number', boolean: 'boolean' } as const;

@@ -45,6 +45,8 @@ export class CollectionTopic extends GroupedTopic<CollectionSubscription> {
 
 /** The Rs of all collections, as one can subscribe to them, that this object is created in. */
 export function collectionsAround(r: string): string[] {
+  const nearest = `${r.slice(0, r.lastIndexOf('/'))}/*`;
+  if (nearest.indexOf('/', 1) === nearest.length - 2) return [nearest];
   const steps = r.split('/');
   const around: string[] = [];
   // steps: '', name, id, name, id …; the last id is always wild, then more and more parents.

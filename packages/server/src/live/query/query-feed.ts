@@ -125,9 +125,12 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
   #affectedGroups({ change, isNoop }: FeedEvent): Iterable<QueryGroup | undefined> {
     if (isNoop || this.#topics.size === 0) return noGroups;
     if (!change) return [...this.#allGroups()];
-    const topics = collectionsAround(change.r).flatMap((r) => this.#topics.get(r) ?? []);
-    const [first, ...others] = topics.map((topic) => topic.affectedGroups(change));
-    return others.length === 0 ? (first ?? noGroups) : allOf([first ?? noGroups, ...others]);
+    let found: Iterable<QueryGroup | undefined> | undefined;
+    for (const r of collectionsAround(change.r)) {
+      const groups = this.#topics.get(r)?.affectedGroups(change);
+      if (groups) found = found ? allOf(found, groups) : groups;
+    }
+    return found ?? noGroups;
   }
 
   /** The models of these collections were replaced: their queries get new groups. */
@@ -192,6 +195,7 @@ export class QueryFeed implements QueryGroupOwner<QueryGroup>, LogFollower {
   }
 }
 
-function* allOf<T>(parts: readonly Iterable<T>[]): Iterable<T> {
-  for (const part of parts) yield* part;
+function* allOf<T>(first: Iterable<T>, second: Iterable<T>): Iterable<T> {
+  yield* first;
+  yield* second;
 }

@@ -51,7 +51,7 @@ export class QueryTopic {
   /** The groups that a change may concern; `undefined`: see `QueryIndex.candidates`. */
   affectedGroups(change: CommittedChange): Iterable<QueryGroup | undefined> {
     const { data } = change.object;
-    if (isMistyped(data, [...this.#assumedTypes.values()])) return [...this.groups.values()];
+    if (isMistyped(data, this.#assumedTypes.values())) return [...this.groups.values()];
     const others = [...this.#byObject.get(change.r), ...this.#loading];
     return this.#index.candidates(data, others);
   }

@@ -158,9 +158,8 @@ export class WindowEventFrames {
   /** For a subscriber that does not know its view yet, or resumes from another position. */
   frameFrom(subscription: string, from: Position, pushTarget: PushTarget): Frame {
     const { traits, positions } = this.#context;
-    const { meta, ...rest } = messageOf(this.#event, traits);
-    const own = { pos: positions.text(from), view: traits.view, subscription };
-    const push = { ...rest, meta: { ...meta, ...own } };
+    const push = messageOf(this.#event, traits);
+    Object.assign(push.meta, { pos: positions.text(from), view: traits.view, subscription });
     const replayPoint = { kind: 'window', key: subscription } as const;
     const frame = encodeFrame(JSON.stringify(push), replayPoint, headOf(push));
     return markedFrame(frame, this.#event.onceMarker, pushTarget);
@@ -169,9 +168,8 @@ export class WindowEventFrames {
   /** `meta` goes last, so that frames differ only at the end. */
   #encodeShared(): { before: string; head: PushHead } {
     const { traits, positions } = this.#context;
-    const { meta, ...rest } = messageOf(this.#event, traits);
-    const pos = positions.text({ pos: this.pos, view: traits.view });
-    const push = { ...rest, meta: { ...meta, pos } };
+    const push = messageOf(this.#event, traits);
+    push.meta.pos = positions.text({ pos: this.pos, view: traits.view });
     return { before: JSON.stringify(push).slice(0, -2), head: headOf(push) };
   }
 }
@@ -182,7 +180,7 @@ interface WindowMessage extends JsonObject {
   meta: JsonObject;
 }
 
-/** Rules PSH1, PSH2 and PSH6, and those of live queries. */
+/** Rules PSH1, PSH2 and PSH6, and those of live queries. The caller completes its `meta`. */
 function messageOf(event: WindowEvent, { r, fields, view }: WindowTraits): WindowMessage {
   switch (event.evt) {
     case 'created':
@@ -209,5 +207,5 @@ function messageOf(event: WindowEvent, { r, fields, view }: WindowTraits): Windo
 }
 
 function metaOf(authorship: Authorship | undefined): JsonObject {
-  return authorship ? ({ ...authorshipMeta(authorship) } as unknown as JsonObject) : {};
+  return authorship ? (authorshipMeta(authorship) as unknown as JsonObject) : {};
 }
