@@ -9,7 +9,7 @@ import {
 } from '@really/protocol';
 import type { CommandContext, Services } from '../commands/services.js';
 import { CreateCommand } from '../commands/write/create.js';
-import { runWriteCommand } from '../commands/write/write-command.js';
+import { runWriteCommand, type WriteCommand } from '../commands/write/write-command.js';
 import { SystemRecords } from '../objects/system-records.js';
 import { authOf } from './account.js';
 import { AccountRecords } from './account-records.js';
@@ -99,7 +99,7 @@ async function createUser(
   const request: CreateRequest = { cmd: 'create', tag: 0, target, body: data, cmdOpts: {} };
   const creation = new CreateCommand(context, request, 'unrestricted');
   let made = '';
-  await runWriteCommand(context, request, {
+  const command = {
     request: () => creation.request(),
     get idTaken() {
       return creation.idTaken;
@@ -110,6 +110,7 @@ async function createUser(
       return {};
     },
     repeatedReply: (first) => creation.repeatedReply(first),
-  });
+  } satisfies WriteCommand;
+  await runWriteCommand(context, request, () => command);
   return made;
 }

@@ -73,10 +73,18 @@ const maxAttempts = 5;
  * model when it is prepared: models never change between that and its commit. A read has the models
  * that were current when it began, and runs again if others are current when it ends.
  */
-export async function runCommand(context: CommandContext, request: ObjectRequest): Promise<Reply> {
-  const { run, mode } = commandOf(request);
+export function runCommand(context: CommandContext, request: ObjectRequest): Promise<Reply> {
+  const command = commandOf(request);
   // They try again by themselves: writes, and the command whose items fail one by one.
-  if (mode === 'write' || request.cmd === 'subscribe') return await run(context, request);
+  const isOnce = command.mode === 'write' || request.cmd === 'subscribe';
+  return isOnce ? command.run(context, request) : runWithModels(command, context, request);
+}
+
+async function runWithModels(
+  { run, mode }: Command<ObjectRequest>,
+  context: CommandContext,
+  request: ObjectRequest,
+): Promise<Reply> {
   const subscribes = request.cmd === 'read' && request.cmdOpts.subscribe === true;
   const isReadOnly = mode === 'read' && !subscribes;
   for (let attempt = 1; ; attempt++) {

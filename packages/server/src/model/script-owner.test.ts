@@ -41,7 +41,7 @@ access: { create: "${call}", read: "${call}", update: "${call}", delete: "${call
     ['create', () => demand(create, { auth, input: data, r })],
     ['update', () => demand(update, { auth, obj, input: data, r })],
     ['validation', async () => await checkUpdate(model, {}, { v: 'v' }, ['v'], { owner })],
-    ['default', () => prepareCreate(model, {}, { now: 0, owner })],
+    ['default', async () => await prepareCreate(model, {}, { now: 0, owner })],
     ['calculated', () => calculate(model, data, 'all', { now: 0, owner })],
     ['on-validate', () => runOnValidate(model, obj, { auth, r })],
     [

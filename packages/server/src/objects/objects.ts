@@ -337,7 +337,8 @@ export class Objects {
     const { moves } = queue;
     let isAgain = false;
     try {
-      const head = base ? base.write.object : await this.#stored(queued);
+      const stored = base ? base.write.object : this.#stored(queued);
+      const head = stored instanceof Promise ? await stored : stored;
       const isRepeated = once !== undefined && (await this.#isRepeated(queued, once, base));
       const write = isRepeated ? undefined : await prepare(head, ...this.#others.seenBy(queued));
       const before = queued.predecessorTried();
@@ -376,9 +377,13 @@ export class Objects {
     return true;
   }
 
-  async #stored({ request, conflicts }: QueuedWrite): Promise<StoredObject | undefined> {
+  /** At once if it is in memory. */
+  #stored({
+    request,
+    conflicts,
+  }: QueuedWrite): StoredObject | undefined | Promise<StoredObject | undefined> {
     if (request.fresh && conflicts === 0) return undefined;
-    return await this.#turns.load(request.r, request);
+    return this.#cache.known(request.r) ?? this.#turns.load(request.r, request);
   }
 
   #submit(queue: ObjectQueue, queued: QueuedWrite, write: PreparedWrite): void {

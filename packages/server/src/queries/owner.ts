@@ -21,6 +21,6 @@ export function chargeScriptsToOwner(requester: Requester): void {
   if (isAnonymous(requester)) setScriptOwner(requester.auth, ownerOf(requester));
 }
 
-function isAnonymous({ auth, address }: Requester): boolean {
-  return auth.authType === 'anonymous' && address !== undefined;
+function isAnonymous(requester: Requester): boolean {
+  return requester.auth.authType === 'anonymous' && requester.address !== undefined;
 }

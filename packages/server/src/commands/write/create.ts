@@ -10,13 +10,13 @@ import {
 } from '@really/protocol';
 import { calculate } from '../../model/calculate.js';
 import { runOnValidate } from '../../model/hooks.js';
-import type { Model } from '../../model/model.js';
-import { demand } from '../../model/rules/access.js';
+import type { FieldRule, Model, Rule } from '../../model/model.js';
+import { demand, isGranted } from '../../model/rules/access.js';
 import { createdFields, demandFields } from '../../model/rules/field-rules.js';
 import { scriptOwnerOf } from '../../model/script-owner.js';
 import { type FoundReference, newReferences } from '../../model/validation/references.js';
-import { prepareCreate } from '../../model/validation/validate.js';
-import { view, visibleBody } from '../../model/view/view.js';
+import { type Checked, prepareCreate } from '../../model/validation/validate.js';
+import { type View, view, visibleBody } from '../../model/view/view.js';
 import { createWrite } from '../../objects/change.js';
 import type { CommitRefusal, PreparedWrite, WriteRequest } from '../../objects/write-request.js';
 import type { StoredObject } from '../../store/stored-object.js';
@@ -44,8 +44,8 @@ interface WriteAttempt {
   readonly finder: RecordedReads;
 }
 
-export const create: Handler<CreateRequest> = async (context, request) =>
-  await runWriteCommand(context, request, new CreateCommand(context, request));
+export const create: Handler<CreateRequest> = (context, request) =>
+  runWriteCommand(context, request, () => new CreateCommand(context, request));
 
 /** `unrestricted`: the app itself creates, so no access rule applies. */
 export type CreateAuthority = 'by-rules' | 'unrestricted';
@@ -86,9 +86,9 @@ export class CreateCommand implements WriteCommand {
       r,
       fresh,
       orderKey: pushTarget && { owner: pushTarget, name: target.r },
-      prepare: async (head, readObjects, areLiving) => {
+      prepare: (head, readObjects, areLiving) => {
         if (head && fresh) this.#idTaken = true;
-        return await this.#prepare(r, head, { readObjects, areLiving });
+        return this.#prepare(r, head, { readObjects, areLiving });
       },
     };
   }
@@ -98,13 +98,17 @@ export class CreateCommand implements WriteCommand {
   }
 
   /** The object as its creator may see it; only R and revision if the creator may not read it. */
-  async reply({ object }: Write): Promise<JsonObject> {
-    const seen = await view(this.#model, object, this.#context.auth);
-    const body =
-      seen.kind === 'visible'
-        ? visibleBody(object, undefined, seen.hidden)
-        : visibleBody(object, [], []);
-    return { r: this.#request.target.r, body };
+  reply({ object }: Write): JsonObject | Promise<JsonObject> {
+    const { r } = this.#request.target;
+    const replyTo = (seen: View): JsonObject => {
+      const isVisible = seen.kind === 'visible';
+      return {
+        r,
+        body: visibleBody(object, isVisible ? undefined : [], isVisible ? seen.hidden : []),
+      };
+    };
+    const seen = view(this.#model, object, this.#context.auth);
+    return seen instanceof Promise ? seen.then(replyTo) : replyTo(seen);
   }
 
   repeatedReply({ r, rev }: OnceResult): JsonObject {
@@ -124,13 +128,18 @@ export class CreateCommand implements WriteCommand {
       r,
       finder: new RecordedReads(others.readObjects),
     };
-    const draft = await this.#authorizedDraft(request);
+    const drafted = this.#authorizedDraft(request);
+    const draft = drafted instanceof Promise ? await drafted : drafted;
     if (head) throw fail('object.already.exist');
-    await uniqueFieldsSettled(this.#context, this.#model);
-    await this.#assertValidDraft(r, draft, others);
-    await runOnValidate(this.#model, draft.data, request);
+    const settled = uniqueFieldsSettled(this.#context, this.#model);
+    if (settled) await settled;
+    this.#references = newReferences(this.#model, draft.data);
+    const required = this.#requires(r);
+    if (required.length === 0) assertValid(draft.errors);
+    else await this.#assertLiving(required, r, draft, others);
+    if (this.#model.hooks.onValidate) await runOnValidate(this.#model, draft.data, request);
     const { reads } = request.finder;
-    const origin = originOf(this.#context, this.#model, { requires: this.#requires(r), reads });
+    const origin = originOf(this.#context, this.#model, { requires: required, reads });
     return withPostHook(this.#context, this.#model, createWrite(r, draft.data, origin));
   }
 
@@ -138,15 +147,24 @@ export class CreateCommand implements WriteCommand {
    * The draft, if the user may create it. The draft is made first, because the access rule may use
    * what would be stored; but its errors are shown only to users with the right.
    */
-  async #authorizedDraft(request: WriteAttempt): Promise<Draft> {
-    if (this.#authority === 'unrestricted') return await this.#draft(request);
+  #authorizedDraft(request: WriteAttempt): Draft | Promise<Draft> {
     const { create: rule } = this.#model.access;
     const rules = this.#model.fieldRules.create;
-    if (rule.constant !== undefined && rules.length === 0) {
-      await demand(rule, request);
-      return await this.#draft(request);
+    if (this.#authority === 'unrestricted') return this.#draft(request);
+    if (rule.constant === undefined || rules.length > 0) {
+      return this.#draftUnderRules(request, rule, rules);
     }
-    const [attempt] = await Promise.allSettled([this.#draft(request)]);
+    if (isGranted(rule, request.auth)) return this.#draft(request);
+    return demand(rule, request).then(() => this.#draft(request));
+  }
+
+  async #draftUnderRules(
+    request: WriteAttempt,
+    rule: Rule,
+    rules: readonly FieldRule[],
+  ): Promise<Draft> {
+    const draft = async () => await this.#draft(request);
+    const [attempt] = await Promise.allSettled([draft()]);
     const drafted = attempt.status === 'fulfilled' ? attempt.value.data : {};
     const { body } = this.#request;
     const input = inputOf(body, drafted);
@@ -156,30 +174,32 @@ export class CreateCommand implements WriteCommand {
     return attempt.value;
   }
 
-  async #draft(request: WriteAttempt): Promise<Draft> {
+  #draft(request: WriteAttempt): Draft | Promise<Draft> {
     const now = this.#context.services.objects.changeTime();
     const owner = scriptOwnerOf(this.#context.auth);
-    const context = { now, owner, request };
-    const { data, errors } = await prepareCreate(this.#model, this.#request.body, context);
-    if (Object.keys(errors).length > 0) return { data, errors };
-    const whole = (await calculate(this.#model, data, 'all', { now, owner })).data;
+    const prepared = prepareCreate(this.#model, this.#request.body, { now, owner, request });
+    const next = ({ data, errors }: Checked): Draft | Promise<Draft> => {
+      if (Object.keys(errors).length > 0) return { data, errors };
+      if (this.#model.calculated.length === 0) return this.#wholeDraft(data);
+      const calculated = calculate(this.#model, data, 'all', { now, owner });
+      return calculated.then((found) => this.#wholeDraft(found.data));
+    };
+    return prepared instanceof Promise ? prepared.then(next) : next(prepared);
+  }
+
+  #wholeDraft(data: JsonObject): Draft {
     const { limits } = this.#context.services;
     const check = { limit: limits.object, fields: Object.keys(this.#request.body) };
-    return { data: whole, errors: sizeErrors(whole, check) };
+    return { data, errors: sizeErrors(data, check) };
   }
 
   /** Asserts that the parent and all references exist and the fields are valid. */
-  async #assertValidDraft(
+  async #assertLiving(
+    required: readonly string[],
     r: string,
-    { data, errors }: Draft,
+    { errors }: Draft,
     others: OtherObjectReads,
   ): Promise<void> {
-    this.#references = newReferences(this.#model, data);
-    const required = this.#requires(r);
-    if (required.length === 0) {
-      assertValid(errors);
-      return;
-    }
     const missing = await missingObjects(this.#context, required, others);
     const parent = parentOf(r);
     if (parent !== undefined && missing.has(parent)) throw fail('object.parent.missing');

@@ -24,8 +24,8 @@ import { RecordedReads } from './recorded-reads.js';
 import { runWriteCommand, type WriteCommand } from './write-command.js';
 import { assertEpoch, commitRefusal, originOf } from './write-helpers.js';
 
-export const deleteObject: Handler<DeleteRequest> = async (context, request) =>
-  await runWriteCommand(context, request, new DeleteCommand(context, request));
+export const deleteObject: Handler<DeleteRequest> = (context, request) =>
+  runWriteCommand(context, request, () => new DeleteCommand(context, request));
 
 /** Rules DEL1 to DEL4, CAS3 and CAS5. */
 export class DeleteCommand implements WriteCommand {

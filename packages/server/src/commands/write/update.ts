@@ -70,7 +70,7 @@ interface Draft {
 const largeBytes = 64 * 1024;
 
 export const update: Handler<UpdateRequest> = (context, request) =>
-  runWriteCommand(context, request, new UpdateCommand(context, request));
+  runWriteCommand(context, request, () => new UpdateCommand(context, request));
 
 /**
  * Rules UPD1 to UPD12. Most updates run no script and look at no other object: they are prepared

@@ -29,8 +29,9 @@ export const idAttempts = 5;
 export async function runWriteCommand(
   context: CommandContext,
   request: WriteMessage,
-  command: WriteCommand,
+  make: () => WriteCommand,
 ): Promise<Reply> {
+  const command = make();
   const once = onceKeyOf(context, request);
   const { objects } = context.services;
   const asker = askerOf(context);

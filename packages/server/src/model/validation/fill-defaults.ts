@@ -8,20 +8,19 @@ import type { ValidationErrors } from './validation-errors.js';
 
 /**
  * The body of a create with defaults for absent fields, at any depth; only changed parts are copied. A default of the
- * wrong type is an error, and leaves its field absent.
+ * wrong type is an error, and leaves its field absent. Synchronous where no script has to run.
  */
-export async function fillDefaults(
+export function fillDefaults(
   model: Model,
   body: JsonObject,
   errors: ValidationErrors,
   context: { readonly now: string; readonly owner: string | undefined },
-): Promise<JsonObject> {
+): JsonObject | Promise<JsonObject> {
   if (!anyDefault(model.fields)) return body;
   const scope = { [nowKey]: context.now, [ownerKey]: context.owner };
   const filler = new Filler(model, errors, scope);
   const filled = filler.fields(model.fields, body, '');
-  if (filler.waiting.length > 0) await Promise.all(filler.waiting);
-  return filled;
+  return filler.waiting.length > 0 ? Promise.all(filler.waiting).then(() => filled) : filled;
 }
 
 class Filler {

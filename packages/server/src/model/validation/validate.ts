@@ -17,24 +17,29 @@ export interface Checked {
 /**
  * The data to store for a create: unknown and calculated fields refused, defaults filled in, nulls left out, instants
  * in UTC. Collects the errors of all fields. Calculated fields are not in it yet. Throws `ProtocolError` 500 if a
- * script was stopped.
+ * script was stopped. Synchronous where no script has to run.
  */
-export async function prepareCreate(
+export function prepareCreate(
   model: Model,
   body: JsonObject,
   context: ValidationContext & { readonly now: number },
-): Promise<Checked> {
+): Checked | Promise<Checked> {
   const errors = new ValidationErrors();
   if (hasTooMany(body)) addUnknown(model, body, errors);
   if (errors.isFull) return { data: {}, errors: errors.toFieldErrors() };
   const { owner, request } = context;
   const now = instantText(context.now);
-  const filled = await fillDefaults(model, body, errors, { now, owner });
-  const check = new TypeCheck(model.limits, errors);
-  const data = check.fields(model.fields, filled, '');
-  for (const path of roundedLongs(model.fields, body)) errors.add(path, 'type.invalid');
-  await runChecks(model, check.pending, errors, { now, owner, request, obj: data });
-  return { data, errors: errors.toFieldErrors() };
+  const checkAll = (filled: JsonObject): Checked | Promise<Checked> => {
+    const check = new TypeCheck(model.limits, errors);
+    const data = check.fields(model.fields, filled, '');
+    for (const path of roundedLongs(model.fields, body)) errors.add(path, 'type.invalid');
+    const checked = (): Checked => ({ data, errors: errors.toFieldErrors() });
+    if (check.pending.length === 0) return checked();
+    const seen = { now, owner, request, obj: data };
+    return runChecks(model, check.pending, errors, seen).then(checked);
+  };
+  const filled = fillDefaults(model, body, errors, { now, owner });
+  return filled instanceof Promise ? filled.then(checkAll) : checkAll(filled);
 }
 
 /** More than a response would name: copying and checking more would be useless. */
