@@ -250,6 +250,20 @@ function committed(
   const { r, rev, type, delta, touched, created, by, modelVersion, at, cause } = change;
   const once = group.once?.id;
   const trace = span?.traceparent;
-  const about = { by, modelVersion, at, cause, once };
-  return { r, rev, type, delta, touched, created, ...about, pos, object, trace };
+  return {
+    r,
+    rev,
+    type,
+    delta,
+    touched,
+    created,
+    by,
+    modelVersion,
+    at,
+    cause,
+    once,
+    pos,
+    object,
+    trace,
+  };
 }

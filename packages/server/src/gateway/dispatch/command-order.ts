@@ -47,9 +47,9 @@ export class Ticket {
   #run: (() => void) | undefined;
   #send: (() => void) | undefined;
   /** Tickets that may start once this one has. */
-  #afterStart: Ticket[] = [];
+  #afterStart: Ticket[] | undefined;
   /** Tickets that may respond once this one has; `start`: they wait for that to start, too. */
-  #afterResponse: { readonly ticket: Ticket; readonly start: boolean }[] = [];
+  #afterResponse: { readonly ticket: Ticket; readonly start: boolean }[] | undefined;
 
   constructor(owner: CommandOrder, keys: readonly OrderKey[]) {
     this.#owner = owner;
@@ -59,10 +59,13 @@ export class Ticket {
   /** Called by `CommandOrder`. */
   follow(before: Ticket, beside: boolean): void {
     this.#pendingResponses++;
+    before.#afterResponse ??= [];
     before.#afterResponse.push({ ticket: this, start: !beside });
     if (beside && before.#started) return;
     this.#pendingStarts++;
-    if (beside) before.#afterStart.push(this);
+    if (!beside) return;
+    before.#afterStart ??= [];
+    before.#afterStart.push(this);
   }
 
   /** Calls `run` when the command may start: now, or from another ticket's `start` or `respond`. */
@@ -83,11 +86,11 @@ export class Ticket {
     this.#run = undefined;
     this.#started = true;
     run();
-    for (const ticket of this.#afterStart) {
+    for (const ticket of this.#afterStart ?? []) {
       ticket.#pendingStarts--;
       ticket.#tryStart();
     }
-    this.#afterStart = [];
+    this.#afterStart = undefined;
   }
 
   #tryRespond(): void {
@@ -96,13 +99,13 @@ export class Ticket {
     this.#send = undefined;
     send();
     this.#owner.leave(this, this.#keys);
-    for (const { ticket, start } of this.#afterResponse) {
+    for (const { ticket, start } of this.#afterResponse ?? []) {
       ticket.#pendingResponses--;
       ticket.#tryRespond();
       if (!start) continue;
       ticket.#pendingStarts--;
       ticket.#tryStart();
     }
-    this.#afterResponse = [];
+    this.#afterResponse = undefined;
   }
 }

@@ -118,7 +118,11 @@ export class PushBuffer {
   /** Half of them at once, so that a push does not cost a shift. Their replay points stay. */
   #dropHalf(): void {
     const points = this.#replayPoints;
-    for (const { bytes, replayPoint } of this.#kept.splice(0, Math.ceil(this.#kept.length / 2))) {
+    const kept = this.#kept;
+    const half = Math.ceil(kept.length / 2);
+    this.#kept = kept.slice(half);
+    kept.length = half;
+    for (const { bytes, replayPoint } of kept) {
       this.#bytes -= bytes.length;
       points.push(replayPoint);
     }

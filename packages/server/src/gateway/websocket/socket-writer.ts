@@ -37,6 +37,8 @@ export class SocketWriter implements OutputHolder {
   /** Exists only between `send` and when egress writes it. */
   #queue: Buffer[] | undefined;
   #queuedBytes = 0;
+  /** At most so many bytes wait in the socket, as of the last write: asking it is dearer than a push. */
+  #unsentAtMost = 0;
   #state: 'open' | 'congested' | 'overflowed' | 'closed' = 'open';
 
   constructor(egress: Egress, socket: OutputSocket, owner: SocketWriterOwner) {
@@ -91,8 +93,10 @@ export class SocketWriter implements OutputHolder {
       this.#egress.schedule(this);
     }
     this.#queuedBytes += frame.length;
+    const { limit } = this.#egress;
+    if (this.#queuedBytes + this.#unsentAtMost <= limit) return;
     const { waiting } = this;
-    if (waiting > this.#egress.limit) this.#checkCongestion(waiting);
+    if (waiting > limit) this.#checkCongestion(waiting);
   }
 
   /** Called by egress: takes what is queued; nothing after an overflow, which calls `giveUp`. */
@@ -117,7 +121,8 @@ export class SocketWriter implements OutputHolder {
       for (const chunk of chunks) socket.write(chunk, done);
       socket.uncork();
     }
-    if (socket.writableLength > uncounted) this.#egress.total.record(this, chunks);
+    this.#unsentAtMost = socket.writableLength;
+    if (this.#unsentAtMost > uncounted) this.#egress.total.record(this, chunks);
   }
 
   /** Writes everything queued now, and accepts no more. */
