@@ -37,6 +37,7 @@ export class LookupWatch {
     }
     // What the bus left out may have changed anything.
     if (hasGap) this.#authorizeAll();
+    if (this.#deps.index.dependents.size === 0) return;
     const { models, holders } = this.#deps.index.affectedBy(changes);
     for (const model of models) this.#context.rightsClock.advance(model);
     this.#deps.suspension.authorizeAgain(holders);
