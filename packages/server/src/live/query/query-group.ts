@@ -65,7 +65,7 @@ export class QueryGroup {
    * How many changes of each object are queued or in flight. Until they are applied, nobody knows
    * whether the next change of the object concerns the window.
    */
-  readonly #pending = new Map<string, number>();
+  #pending: Map<string, number> | undefined;
   readonly #joinRequests: JoinRequest[] = [];
   /** Who asked for the next read, and is charged for it; `undefined`: others wrote. */
   #askedBy: SubscriptionOwner | undefined;
@@ -146,7 +146,7 @@ export class QueryGroup {
   /** Its rows, and objects with changes that it has not applied. */
   *tracked(): Iterable<string> {
     for (const { r } of this.window.rows) yield r;
-    yield* this.#pending.keys();
+    if (this.#pending) yield* this.#pending.keys();
   }
 
   attach(subscription: QuerySubscription): void {
@@ -203,16 +203,17 @@ export class QueryGroup {
   }
 
   #expect(r: string): void {
+    this.#pending ??= new Map();
     this.#pending.set(r, (this.#pending.get(r) ?? 0) + 1);
     this.#owner.track(this, r);
   }
 
   /** Call once for each `#expect`. */
   #settle(r: string): void {
-    const remaining = (this.#pending.get(r) ?? 1) - 1;
-    if (remaining > 0) this.#pending.set(r, remaining);
+    const remaining = (this.#pending?.get(r) ?? 1) - 1;
+    if (remaining > 0) this.#pending?.set(r, remaining);
     else {
-      this.#pending.delete(r);
+      this.#pending?.delete(r);
       if (!this.window.get(r)) this.#owner.untrack(this, r);
     }
   }
@@ -224,7 +225,7 @@ export class QueryGroup {
 
   #rowRemoved(r: string): void {
     this.#owner.countRows(this, -1);
-    if (!this.#pending.has(r)) this.#owner.untrack(this, r);
+    if (!this.#pending?.has(r)) this.#owner.untrack(this, r);
   }
 
   #startWorker(first: Promise<void> | undefined): void {

@@ -122,7 +122,9 @@ export class WindowEventFrames {
   readonly #context: WindowFramesContext;
   /** The text up to the subscription's id, and the head. */
   #shared: { readonly before: string; readonly head: PushHead } | undefined;
-  readonly #byId = new Map<string, Frame>();
+  /** The frame for one id, and those for others: most windows have one subscriber. */
+  #first: { readonly subscription: string; readonly frame: Frame } | undefined;
+  #others: Map<string, Frame> | undefined;
 
   constructor(event: WindowEvent, context: WindowFramesContext, pos: Pos) {
     this.evt = event.evt;
@@ -142,7 +144,7 @@ export class WindowEventFrames {
   }
 
   #sharedFor(subscription: string): Frame {
-    const known = this.#byId.get(subscription);
+    const known = this.#keptFor(subscription);
     if (known) return known;
     this.#shared ??= this.#encodeShared();
     const { before, head } = this.#shared;
@@ -151,8 +153,17 @@ export class WindowEventFrames {
     const keep = this.#context.keep - frame.bytes.length;
     if (keep < 0) return frame;
     this.#context.keep = keep;
-    this.#byId.set(subscription, frame);
+    if (!this.#first) this.#first = { subscription, frame };
+    else {
+      this.#others ??= new Map();
+      this.#others.set(subscription, frame);
+    }
     return frame;
+  }
+
+  #keptFor(subscription: string): Frame | undefined {
+    if (this.#first?.subscription === subscription) return this.#first.frame;
+    return this.#others?.get(subscription);
   }
 
   /** For a subscriber that does not know its view yet, or resumes from another position. */
