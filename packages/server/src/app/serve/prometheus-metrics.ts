@@ -3,13 +3,13 @@ import {
   collectDefaultMetrics,
   Gauge,
   type GaugeConfiguration,
-  Histogram,
   type Metric,
   Registry,
   type RegistryContentType,
 } from 'prom-client';
 import type { MetricsFormat, MetricsText } from '../../gateway/options.js';
 import type { Metrics } from '../../platform/metrics.js';
+import { BucketHistogram } from './bucket-histogram.js';
 
 /** The metrics of one server, and their text for Prometheus. */
 export interface ServerMetrics extends Metrics {
@@ -96,28 +96,21 @@ function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
     histogram(name, help, buckets, labels = []) {
       const labelNames = [...names, ...labels];
       const histogram = families.get(name, () => {
-        const config = { name, help, registers, labelNames, buckets: [...buckets] };
-        return new Histogram({ ...config, enableExemplars: true });
+        return new BucketHistogram({ name, help, registers, labelNames, buckets: [...buckets] });
       });
-      const series = new SeriesTree((values) => histogram.labels(...apps, ...values).observe);
-      const record = (value: number, ...values: string[]) => series.of(values)(value);
+      const series = new SeriesTree((values) => histogram.series([...apps, ...values]));
       return {
-        record,
+        record: (value, ...values) => series.of(values).record(value),
         recordTraced(traceId, value, ...values) {
-          if (traceId === undefined || traceId.length > longestExample) {
-            record(value, ...values);
-            return;
-          }
-          const all = [...apps, ...values];
-          const of = Object.fromEntries(labelNames.map((label, at) => [label, all[at] ?? '']));
-          histogram.observe({ labels: of, value, exemplarLabels: { trace_id: traceId } });
+          const isShort = traceId !== undefined && traceId.length <= longestExample;
+          series.of(values).record(value, isShort ? traceId : undefined);
         },
       };
     },
   };
 }
 
-/** What is kept of each series of a metric, made on its first use: the library looks it up anew each time. */
+/** What records a value in each series of a metric, made on its first use: to find it takes longer than to use it. */
 class SeriesTree<T> {
   readonly #make: (labels: readonly string[]) => T;
   readonly #root: SeriesNode<T> = {};
@@ -151,6 +144,8 @@ interface SeriesNode<T> {
 class CountedSeries {
   readonly #increase: (amount: number) => void;
   #unsettled = 0;
+  /** Also a series of 0 has to be seen. */
+  #isKnown = false;
 
   constructor(increase: (amount: number) => void) {
     this.#increase = increase;
@@ -161,8 +156,11 @@ class CountedSeries {
   }
 
   settle(): void {
-    this.#increase(this.#unsettled);
+    const amount = this.#unsettled;
+    if (amount === 0 && this.#isKnown) return;
     this.#unsettled = 0;
+    this.#isKnown = true;
+    this.#increase(amount);
   }
 }
 
@@ -177,7 +175,7 @@ interface ObservedMetric {
 /** The registered metrics, each once, however many apps use it. */
 class MetricFamilies {
   readonly registers: [Registry<RegistryContentType>];
-  /** Series with counts that the registry does not have yet. */
+  /** Of all counters: they may have counts that the registry does not have yet. */
   readonly settling: CountedSeries[] = [];
   readonly #made = new Map<string, Metric>();
   readonly #observed = new Map<string, ObservedMetric[]>();
