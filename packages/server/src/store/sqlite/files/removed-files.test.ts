@@ -43,6 +43,26 @@ describe('[DUR10] a database in use', () => {
     expect(again.epoch).toEqual(epoch);
   });
 
+  test('is written no more once its log was found to be removed, also where there is another one', async () => {
+    const file = scratch.file();
+    const store = await scratch.open({ file });
+    await store.commit(each(creation('/users/1')));
+    rmSync(`${file}-wal`);
+    await expect(store.commit(each(creation('/users/2')))).rejects.toThrow(StoreUnavailable);
+    writeFileSync(`${file}-wal`, '');
+    await expect(store.commit(each(creation('/users/3')))).rejects.toThrow(StoreUnavailable);
+  });
+
+  test('is written no more once any request found that its log was replaced', async () => {
+    const file = scratch.file();
+    const store = await scratch.open({ file });
+    await store.commit(each(creation('/users/1')));
+    rmSync(`${file}-wal`);
+    writeFileSync(`${file}-wal`, '');
+    await expect(store.prepare([])).rejects.toThrow(StoreUnavailable);
+    await expect(store.commit(each(creation('/users/2')))).rejects.toThrow(StoreUnavailable);
+  });
+
   test('is soon written no more once its log was replaced', async () => {
     const file = scratch.file();
     const store = await scratch.open({ file });

@@ -137,7 +137,13 @@ function open(request: Extract<WriterRequest, { kind: 'open' }>): OpenResult {
   const writer = new Writer(db, config, epoch);
   const identity = identityOf(log);
   const checkpoints = new Checkpoints(db, config);
-  current = { db, writer, checkpoints, mark, log: { file: log, identity, identifiedAt: 0 } };
+  current = {
+    db,
+    writer,
+    checkpoints,
+    mark,
+    log: { file: log, identity, identifiedAt: Number.NEGATIVE_INFINITY },
+  };
   return {
     upgrades: upgraded.map(({ to, what }) => `${to}: ${what}`),
     epoch,
@@ -161,11 +167,12 @@ function assertWhole(db: Database, file: string): void {
  */
 function isLost(log: OpenLog, request: WriterRequest): boolean {
   const now = request.kind === 'commit' ? request.now : undefined;
-  if (now !== undefined && Math.abs(now - log.identifiedAt) < identifyEvery) {
-    return !existsSync(log.file);
-  }
+  const isRecent = now !== undefined && Math.abs(now - log.identifiedAt) < identifyEvery;
+  if (isRecent && existsSync(log.file)) return false;
   const isSame = identityOf(log.file) === log.identity;
-  if (now !== undefined && isSame) log.identifiedAt = now;
+  // Whatever comes in its place, the next request looks again.
+  if (!isSame) log.identifiedAt = Number.NEGATIVE_INFINITY;
+  else if (now !== undefined) log.identifiedAt = now;
   return !isSame;
 }
 
