@@ -6,8 +6,8 @@ let prefix = '';
 
 /**
  * A time in whole milliseconds since the Unix epoch as ISO 8601, in UTC. The last text is
- * remembered: everything that is written in one millisecond has the same time, and what is written
- * in one second nearly so.
+ * remembered: everything that is written in one millisecond has the same time, and within one second
+ * only the milliseconds differ.
  */
 export function instantText(time: number): string {
   if (time === last) return text;

@@ -9,7 +9,7 @@ const room = 512;
 /**
  * A key for seals. It makes the HMAC-SHA-256 of RFC 2104 with two plain hashes, from a key whose
  * blocks are prepared once: `createHmac` makes a stream for each, which takes two to three times as
- * long, and a position is sealed for each push of a live query.
+ * long, and a position is sealed for each change and view of a live query.
  */
 export class SealKey {
   /** The inner block, and room for a text. */

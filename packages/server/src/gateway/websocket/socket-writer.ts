@@ -37,13 +37,15 @@ export class SocketWriter implements OutputHolder {
   /** Exists only between `send` and when egress writes it. */
   #queue: Buffer[] | undefined;
   #queuedBytes = 0;
-  /** At most so many bytes wait in the socket, as of the last write: asking it is dearer than a push. */
-  #unsentAtMost = 0;
+  /** At most so many bytes wait in the socket since the last write: asking it is dearer than a push. */
+  #unsentAtMost: number;
   #state: 'open' | 'congested' | 'overflowed' | 'closed' = 'open';
 
   constructor(egress: Egress, socket: OutputSocket, owner: SocketWriterOwner) {
     this.#egress = egress;
     this.#socket = socket;
+    // Responses to requests before the upgrade may wait in it.
+    this.#unsentAtMost = socket.writableLength;
     this.#owner = owner;
   }
 

@@ -63,7 +63,7 @@ export class QueryGroup {
   #queue: CommittedChange[] = [];
   /**
    * How many changes of each object are queued or in flight. Until they are applied, nobody knows
-   * whether the next change of the object concerns the window.
+   * whether the next change of the object concerns the window. Made when there is one.
    */
   #pending: Map<string, number> | undefined;
   readonly #joinRequests: JoinRequest[] = [];

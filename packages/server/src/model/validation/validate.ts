@@ -17,7 +17,7 @@ export interface Checked {
 /**
  * The data to store for a create: unknown and calculated fields refused, defaults filled in, nulls left out, instants
  * in UTC. Collects the errors of all fields. Calculated fields are not in it yet. Throws `ProtocolError` 500 if a
- * script was stopped. Synchronous where no script has to run.
+ * script was stopped, at once or later: it is synchronous where no script has to run.
  */
 export function prepareCreate(
   model: Model,
