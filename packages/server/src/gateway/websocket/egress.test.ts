@@ -50,8 +50,9 @@ function setUp(limit = 100) {
     total: { record() {}, release() {} },
     schedule: (flush) => scheduled.push(flush),
   });
-  const open = (capacity?: number, address = '192.0.2.1') => {
+  const open = (capacity?: number, address = '192.0.2.1', before?: Buffer) => {
     const socket = fakeSocket(capacity);
+    if (before) socket.write(before);
     const events: string[] = [];
     const writer = new SocketWriter(egress, socket, {
       address,
@@ -274,4 +275,18 @@ test('[SES12] everything is written before the server closes its sockets', () =>
   world.tick();
   world.egress.flush();
   expect(written(large)).toBe(20);
+});
+
+test('[LIM4] what waits in a socket from before the first frame counts, until it was taken', () => {
+  const { open, tick } = setUp(100);
+  const { socket, writer } = open(0, undefined, Buffer.alloc(90));
+  writer.send(frame('x'.repeat(11)));
+  expect(writer.congested).toBe(true);
+  const other = open(0, undefined, Buffer.alloc(90));
+  other.socket.drain(90);
+  other.writer.send(frame('x'.repeat(100)));
+  expect(other.writer.congested).toBe(false);
+  tick();
+  socket.drain(101);
+  expect(writer.congested).toBe(false);
 });
