@@ -58,15 +58,13 @@ export class BucketCounts {
     this.#counts = [...bounds, Number.POSITIVE_INFINITY].map(() => 0);
   }
 
-  record(value: number, traceId?: string): void {
+  record(value: number, exemplar?: Exemplar): void {
     const bounds = this.#bounds;
     let bucket = 0;
     while (bucket < bounds.length && value > (bounds[bucket] ?? 0)) bucket += 1;
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
     this.#sum += value;
-    if (traceId === undefined) return;
-    const timestamp = Date.now() / 1000;
-    this.#exemplars[bucket] = { labelSet: { trace_id: traceId }, value, timestamp };
+    if (exemplar) this.#exemplars[bucket] = exemplar;
   }
 
   /** As the library has them: what is in or below each bucket, the sum, and the number of all. */

@@ -9,6 +9,8 @@ import {
 } from 'prom-client';
 import type { MetricsFormat, MetricsText } from '../../gateway/options.js';
 import type { Metrics } from '../../platform/metrics.js';
+import type { Clock } from '../../platform/platform.js';
+import { systemPlatform } from '../../platform/system.js';
 import { BucketHistogram } from './bucket-histogram.js';
 
 /** The metrics of one server, and their text for Prometheus. */
@@ -19,8 +21,11 @@ export interface ServerMetrics extends Metrics {
   ofApp(clientid: string): Metrics;
 }
 
+/** For the times of exemplars. */
+type MetricsClock = Pick<Clock, 'now'>;
+
 /** Metrics in a registry of their own, so that two servers fit in one process. */
-export function prometheusMetrics(): ServerMetrics {
+export function prometheusMetrics(clock: MetricsClock = systemPlatform.clock): ServerMetrics {
   const registry = new Registry<RegistryContentType>();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   collectDefaultMetrics({ register: registry, prefix: 'really_' });
@@ -28,7 +33,7 @@ export function prometheusMetrics(): ServerMetrics {
   for (const what of ['handles', 'requests', 'resources']) {
     registry.removeSingleMetric(`really_nodejs_active_${what}_total`);
   }
-  const families = new MetricFamilies(registry);
+  const families = new MetricFamilies(registry, clock);
   return {
     ...metricsOf(families, undefined),
     text: textsOf(registry, families),
@@ -102,8 +107,12 @@ function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
       return {
         record: (value, ...values) => series.of(values).record(value),
         recordTraced(traceId, value, ...values) {
-          const isShort = traceId !== undefined && traceId.length <= longestExample;
-          series.of(values).record(value, isShort ? traceId : undefined);
+          if (traceId === undefined || traceId.length > longestExample) {
+            series.of(values).record(value);
+            return;
+          }
+          const timestamp = families.clock.now() / 1000;
+          series.of(values).record(value, { labelSet: { trace_id: traceId }, value, timestamp });
         },
       };
     },
@@ -175,12 +184,14 @@ interface ObservedMetric {
 /** The registered metrics, each once, however many apps use it. */
 class MetricFamilies {
   readonly registers: [Registry<RegistryContentType>];
+  readonly clock: MetricsClock;
   /** Of all counters: they may have counts that the registry does not have yet. */
   readonly settling: CountedSeries[] = [];
   readonly #made = new Map<string, Metric>();
   readonly #observed = new Map<string, ObservedMetric[]>();
 
-  constructor(registry: Registry<RegistryContentType>) {
+  constructor(registry: Registry<RegistryContentType>, clock: MetricsClock) {
+    this.clock = clock;
     this.registers = [registry];
   }
 

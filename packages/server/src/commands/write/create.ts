@@ -101,11 +101,11 @@ export class CreateCommand implements WriteCommand {
   reply({ object }: Write): JsonObject | Promise<JsonObject> {
     const { r } = this.#request.target;
     const replyTo = (seen: View): JsonObject => {
-      const isVisible = seen.kind === 'visible';
-      return {
-        r,
-        body: visibleBody(object, isVisible ? undefined : [], isVisible ? seen.hidden : []),
-      };
+      const body =
+        seen.kind === 'visible'
+          ? visibleBody(object, undefined, seen.hidden)
+          : visibleBody(object, [], []);
+      return { r, body };
     };
     const seen = view(this.#model, object, this.#context.auth);
     return seen instanceof Promise ? seen.then(replyTo) : replyTo(seen);

@@ -6,6 +6,11 @@ import { Scratch } from '../scratch.fixture.js';
 
 const scratch = Scratch.each();
 
+function replaceLog(file: string): void {
+  rmSync(`${file}-wal`);
+  writeFileSync(`${file}-wal`, '');
+}
+
 describe('[DUR10] a database in use', () => {
   test('is not opened a second time where its lock file was deleted, also with force, and goes on', async () => {
     const file = scratch.file();
@@ -57,8 +62,7 @@ describe('[DUR10] a database in use', () => {
     const file = scratch.file();
     const store = await scratch.open({ file });
     await store.commit(each(creation('/users/1')));
-    rmSync(`${file}-wal`);
-    writeFileSync(`${file}-wal`, '');
+    replaceLog(file);
     await expect(store.prepare([])).rejects.toThrow(StoreUnavailable);
     await expect(store.commit(each(creation('/users/2')))).rejects.toThrow(StoreUnavailable);
   });
@@ -67,8 +71,7 @@ describe('[DUR10] a database in use', () => {
     const file = scratch.file();
     const store = await scratch.open({ file });
     await store.commit(each(creation('/users/1')));
-    rmSync(`${file}-wal`);
-    writeFileSync(`${file}-wal`, '');
+    replaceLog(file);
     let written = 1;
     const writing = async () => {
       written += 1;
