@@ -121,6 +121,7 @@ export class ObjectQueue {
 
   /** Whose turn it is: the first, unless its owner had many in a row, or has a request aside. */
   get next(): QueuedWrite | BatchSlot | undefined {
+    if (this.waiting.length === 0) return undefined;
     const first = this.#firstOf(({ owner }) => !this.aside.has(owner));
     if (!first || isOfComplete(first)) return first;
     if (first.owner !== this.#lastOwner || this.#inARow < mostInARow) return first;

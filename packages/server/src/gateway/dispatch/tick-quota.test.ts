@@ -20,6 +20,12 @@ test('[HOST7] each tick has the same quota', () => {
   expect(tasks).toEqual([]);
 });
 
+test('an infinite quota asks for no ticks', () => {
+  const { quota, tasks } = quotaOf(Number.POSITIVE_INFINITY);
+  expect([quota.take(), quota.take()]).toEqual([true, true]);
+  expect(tasks).toEqual([]);
+});
+
 test('[HOST7] waiters proceed in order, and queue up again when their quota is used up', () => {
   const { quota, tick, tasks } = quotaOf(2);
   const done: string[] = [];

@@ -17,7 +17,7 @@ export class TickQuota {
   readonly #waiting = new Set<QuotaWaiter>();
   #left: number;
 
-  /** `limit`: messages and requests per tick of the event loop. */
+  /** `limit`: messages and requests per tick of the event loop; may be infinite. */
   constructor(limit: number, schedule?: (task: () => void) => unknown) {
     this.#limit = limit;
     this.#left = limit;
@@ -32,7 +32,7 @@ export class TickQuota {
   take(): boolean {
     if (this.#left <= 0) return false;
     this.#left -= 1;
-    this.#nextTick.request();
+    if (this.#left < Number.POSITIVE_INFINITY) this.#nextTick.request();
     return true;
   }
 
