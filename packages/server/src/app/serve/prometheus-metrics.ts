@@ -78,14 +78,17 @@ function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
     counter(name, help, labels = []) {
       const labelNames = [...names, ...labels];
       const counter = families.get(name, () => new Counter({ name, help, registers, labelNames }));
-      // Initialized with 0: for Prometheus, a series that appears with 1 has not increased.
-      if (labels.length === 0) counter.labels(...apps).inc(0);
       const series = new SeriesTree((values) => {
         const { inc } = counter.labels(...apps, ...values);
         const counted = new CountedSeries(inc);
         families.settling.push(counted);
         return counted;
       });
+      if (labels.length === 0) {
+        // From the beginning, with 0: for Prometheus, a series that appears with 1 has not increased.
+        const only = series.of([]);
+        return { add: (amount = 1) => only.add(amount) };
+      }
       return { add: (amount = 1, ...values) => series.of(values).add(amount) };
     },
     gauge(name, help, labels = []) {
