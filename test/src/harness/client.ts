@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { JsonObject } from '@really/protocol';
 import WebSocket from 'ws';
 
@@ -79,6 +80,16 @@ export class Client implements Disposable {
       );
       this.send({ tag, ...message });
     });
+  }
+
+  /** As `request` for each, all in one write, so that the server reads them together. */
+  requestTogether(messages: readonly JsonObject[]): Promise<ServerMessage[]> {
+    // `ws` shows the socket below to nobody.
+    const { _socket: socket } = this.socket as unknown as { readonly _socket: Socket };
+    socket.cork();
+    const answers = messages.map((message) => this.request(message));
+    socket.uncork();
+    return Promise.all(answers);
   }
 
   send(message: JsonObject | string): void {

@@ -302,7 +302,7 @@ describe('the answer comes before the push', () => {
     });
     for (let n = 0; n < 10; n++) {
       for (const command of [add(r, `t-${n}`), batch(`u-${n}`)]) {
-        const answers = await Promise.all([client.request(command), client.request(command)]);
+        const answers = await client.requestTogether([command, command]);
         expect(answers.map(({ meta }) => meta?.repeated)).toEqual([undefined, true]);
         await next(client, 1);
       }
